@@ -1,0 +1,78 @@
+"""Everything that the environment may change, read once and checked with a sentence.
+
+| variable           | meaning                                                    | default       |
+| ------------------ | ---------------------------------------------------------- | ------------- |
+| `OPENAI_API_KEY`   | a key: talk to OpenAI (Responses API)                      | offline model |
+| `OPENAI_BASE_URL`  | any OpenAI-compatible server (Chat Completions API)        | OpenAI's own  |
+| `CHATKIT_MODEL`    | the model's name, or `offline` whatever else is set        | the SDK's own |
+| `CHATKIT_PACE`     | words a second of the offline model; 0 = as fast as it can | 25            |
+| `CHATKIT_WINDOW`   | context window of the offline model, in tokens             | 4096          |
+| `CHATKIT_DATABASE` | the SQLite file                                            | `chatkit.db`  |
+| `CHATKIT_TRACING`  | `1`: let the Agents SDK send its traces to OpenAI          | off           |
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+OFFLINE = "offline"
+
+
+class SettingsError(ValueError):
+    """A variable of the environment holds something that cannot be used. The text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values above, parsed. Empty strings count as not set."""
+
+    api_key: str | None = None
+    base_url: str | None = None
+    model: str | None = None
+    words_per_second: float = 25.0
+    context_window: int = 4096
+    database: Path = Path("chatkit.db")
+    tracing: bool = False
+
+    @property
+    def offline(self) -> bool:
+        """True where no real model was asked for: then nothing leaves this machine."""
+        return self.model == OFFLINE or not (self.api_key or self.base_url)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read the table above. Raises `SettingsError`."""
+        default = cls()
+        given = {name: value.strip() for name, value in environ.items() if value.strip()}
+        return cls(
+            api_key=given.get("OPENAI_API_KEY"),
+            base_url=given.get("OPENAI_BASE_URL"),
+            model=given.get("CHATKIT_MODEL"),
+            words_per_second=_number(given, "CHATKIT_PACE", default.words_per_second, lowest=0),
+            context_window=int(_number(given, "CHATKIT_WINDOW", default.context_window, lowest=1)),
+            database=Path(given.get("CHATKIT_DATABASE", default.database)),
+            tracing=given.get("CHATKIT_TRACING", "0").lower() in {"1", "true", "yes", "on"},
+        )
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process, read when first asked for."""
+    return Settings.from_environment()
+
+
+def _number(given: Mapping[str, str], name: str, default: float, *, lowest: float) -> float:
+    text = given.get(name)
+    if text is None:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not lowest <= number < float("inf"):  # also refuses NaN
+        raise SettingsError(f"{name}={text} is not a number of at least {lowest:g}.")
+    return number

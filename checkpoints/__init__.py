@@ -1,0 +1,1 @@
+"""The lessons' reference code and checks, the engine that runs them, and the command line."""

@@ -1,0 +1,319 @@
+"""The commands behind the Makefile, as `python -m checkpoints COMMAND`.
+
+Options come from the environment too, since make hands `make check-02 SUBMISSION=dir` on that way.
+Exit status: 0 all is well, 1 a check failed, 2 it could not be judged or done here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from checkpoints import lesson as lessons
+from checkpoints.differences import diff, print_diff
+from checkpoints.lesson import Lesson, LessonError
+from checkpoints.submission import SubmissionError, find_app
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Run, check and compare the lessons. `make` lists the same commands.",
+)
+console = Console(file=sys.stdout, highlight=False)  # judge() redirects sys.stdout
+errors = Console(stderr=True, highlight=False)
+
+CANNOT = 2
+
+
+def _lesson(text: str) -> Lesson:
+    return lessons.load(lessons.parse_number(text))
+
+
+Which = Annotated[Lesson, typer.Argument(parser=_lesson, metavar="NN", help="02, or 2")]
+From = Annotated[
+    str | None,
+    typer.Option("--from", envvar="FROM", help="mine (default), checkpoint, or mistake:NAME"),
+]
+Submission = Annotated[
+    str | None,
+    typer.Option(envvar="SUBMISSION", help="somebody's clone, or a lesson's folder"),
+]
+Force = Annotated[bool, typer.Option(envvar="FORCE", help="go on past the gate")]
+Json = Annotated[bool, typer.Option("--json", envvar="JSON", help="the report for programs")]
+Seed = Annotated[int | None, typer.Option(envvar="SEED", help="of the random words")]
+Port = Annotated[int | None, typer.Option(envvar="PORT", help="default: 8000 and the number")]
+
+
+@app.command()
+def lesson(
+    which: Which, from_: From = None, submission: Submission = None, port: Port = None
+) -> None:
+    """Run a lesson's server, with reload."""
+    from checkpoints.run import PortTaken, run
+
+    port = port or 8000 + which.number
+    try:
+        run(which, find_app(which, submission=submission, from_=from_), port, console)
+    except PortTaken:
+        number = f"{which.number:02d}"
+        _give_up(
+            f"Port {port} is taken: a server is running there already, perhaps this lesson in another "
+            f"window. Stop it, or type: make lesson-{number} PORT={port + 100}"
+        )
+
+
+@app.command()
+def check(
+    which: Which,
+    from_: From = None,
+    submission: Submission = None,
+    force: Force = False,
+    as_json: Json = False,
+    seed: Seed = None,
+) -> None:
+    """Grade a lesson's work."""
+    # First of all, so that the SDKs are imported while this process imports the rest.
+    from checkpoints.engine.warm import make_starter
+
+    work = find_app(which, submission=submission, from_=from_)
+    own = not submission and from_ in (None, "mine")
+    if own and not force:
+        _gate(which)
+    starter = make_starter()
+    try:
+        from checkpoints import report as reports
+        from checkpoints.engine.judge import judge
+        from checkpoints.engine.plugin import Job
+
+        name = submission or from_ or f"lessons/{which.name}"
+        if not as_json:
+            console.print(f"[bold]Lesson {which.number:02d} · {which.title}[/bold]  {name}\n")
+
+        def show(_: Any, verdict: Any) -> None:
+            if not as_json:
+                reports.print_verdict(console, which, verdict)
+
+        [found] = judge(which, [Job(work, name)], seed=seed, starter=starter, on_verdict=show)
+    finally:
+        starter.close()
+    if own:
+        from checkpoints.progress import Progress
+
+        Progress().note(which, found, work)
+    if as_json:
+        typer.echo(json.dumps(reports.as_json(which, found), indent=2, ensure_ascii=False))
+    else:
+        reports.print_summary(console, which, found)
+    raise typer.Exit(0 if found.passed else 1)
+
+
+def _gate(which: Lesson) -> None:
+    """Go on only when the lessons before are passed; code changed since then is only a warning."""
+    from checkpoints.progress import Progress
+
+    progress = Progress()
+    for earlier in (lessons.load(number) for number in lessons.numbers() if number < which.number):
+        number = f"{earlier.number:02d}"
+        if not progress.passed_at(earlier):
+            _give_up(
+                f"Lesson {number} comes first: make check-{number}\n"
+                f"To go on all the same: make check-{which.number:02d} FORCE=1"
+            )
+        if progress.changed_since_pass(earlier):
+            errors.print(
+                f"Lesson {number} has changed since it passed; make check-{number} looks again."
+            )
+
+
+@app.command()
+def grade(
+    which: Which,
+    folder: Annotated[Path, typer.Option("--class", envvar="CLASS", help="holds a clone each")],
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", envvar="CSV")] = False,
+    seed: Seed = None,
+) -> None:
+    """Grade a folder of clones, and show which misconceptions the class shares."""
+    from checkpoints import report as reports
+    from checkpoints.engine.judge import judge
+    from checkpoints.engine.plugin import Job
+    from checkpoints.engine.warm import make_starter
+
+    if not folder.is_dir():
+        _give_up(f"{folder} is not a folder. CLASS=folder names one that holds a clone each.")
+    jobs = []
+    for clone in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
+        try:
+            jobs.append(Job(find_app(which, submission=str(clone)), clone.name))
+        except SubmissionError as error:
+            errors.print(f"Left out: {error}")
+    if not jobs:
+        _give_up(f"No clone in {folder} holds work for lesson {which.number:02d}.")
+    starter = make_starter()
+    try:
+        found = judge(which, jobs, seed=seed, starter=starter)
+    finally:
+        starter.close()
+    if as_json:
+        every = [reports.as_json(which, one) for one in found]
+        typer.echo(json.dumps(every, indent=2, ensure_ascii=False))
+    elif as_csv:
+        typer.echo(reports.as_csv(found), nl=False)
+    else:
+        reports.print_class(console, which, found)
+    raise typer.Exit(0 if all(one.passed for one in found) else 1)
+
+
+@app.command()
+def hint(which: Which) -> None:
+    """Show the next hint for what failed the last time."""
+    from checkpoints.progress import Progress
+
+    progress = Progress()
+    failed = progress.failed_checks(which)
+    number = f"{which.number:02d}"
+    if failed is None:
+        touch = which.touches[0]
+    elif failed:
+        touch = which.touch_of(failed[0])
+    else:
+        console.print(f"Nothing failed when lesson {number} was checked last. make check-{number}")
+        return
+    tier = progress.next_hint(which, touch.symbol, len(touch.hints))
+    console.print(
+        f"[bold]{touch.concept}[/bold]  {touch.symbol}  (hint {tier + 1} of {len(touch.hints)})"
+    )
+    console.print(touch.hints[tier], markup=False)
+    console.print(f"Read: {which.link(touch.section)}")
+    if tier + 1 == len(touch.hints):
+        console.print(
+            f"That was the last one. make mine-{number} compares your code with the checkpoint."
+        )
+
+
+@app.command("diff")
+def diff_(which: Which) -> None:
+    """What the lesson adds to the one before."""
+    before = lessons.folder_name(which.number - 1)
+    _show(lessons.CHECKPOINTS / before / "app", which.checkpoint / "app", before, which.name)
+
+
+@app.command()
+def mine(which: Which, submission: Submission = None) -> None:
+    """One's own code against the checkpoint."""
+    work = find_app(which, submission=submission)
+    _show(work, which.checkpoint / "app", "mine", which.name)
+
+
+def _show(old: Path, new: Path, old_name: str, new_name: str) -> None:
+    lines = diff(old, new, old_name=f"{old_name}/app", new_name=f"{new_name}/app")
+    print_diff(console, lines)
+    if not lines:
+        console.print("No difference.")
+
+
+@app.command()
+def reset(which: Which) -> None:
+    """Bring the starter back. What was there is kept, dated."""
+    from checkpoints import starter
+
+    kept = starter.keep_a_copy(which)
+    starter.write(which, which.folder)
+    console.print(f"lessons/{which.name}/app is the starter again.")
+    if kept:
+        console.print(f"What was there is kept in {kept.relative_to(lessons.ROOT)}.")
+
+
+@app.command()
+def rows(which: Which) -> None:
+    """Show what the lesson's database holds."""
+    from checkpoints.rows import print_rows
+    from checkpoints.run import database_of
+
+    database = database_of(which)
+    if not database.exists():
+        number = f"{which.number:02d}"
+        _give_up(f"Nothing is stored yet. Start `make lesson-{number}` and say something first.")
+    print_rows(console, database)
+
+
+@app.command()
+def progress() -> None:
+    """Which lessons are passed."""
+    from checkpoints.progress import Progress
+    from checkpoints.report import marks
+
+    kept = Progress()
+    for number in lessons.numbers():
+        one = lessons.load(number)
+        passed, score = kept.passed_at(one), kept.score(one)
+        mark = marks(console)["passed" if passed else "not reached"]
+        said = f"passed {passed[:10]}" if passed else "not passed yet"
+        if score and not passed:
+            said = f"{score[0]} of {score[1]} checks the last time"
+        if kept.changed_since_pass(one):
+            said += ", changed since"
+        console.print(f" {mark} {number:02d}  {one.title}  ({said})", markup=False)
+
+
+@app.command()
+def doctor() -> None:
+    """What this machine has and what is missing."""
+    from checkpoints.doctor import diagnose
+    from checkpoints.report import marks
+
+    signs = marks(console)
+    findings = diagnose()
+    for finding in findings:
+        outcome = {True: "passed", False: "failed"}.get(finding.ok, "not reached")  # type: ignore[call-overload]
+        console.print(f" {signs[outcome]} {finding.name}: {finding.detail}", markup=False)
+        if finding.remedy:
+            console.print(f"     {finding.remedy}", markup=False)
+    raise typer.Exit(CANNOT if any(finding.ok is False for finding in findings) else 0)
+
+
+@app.command()
+def generate() -> None:
+    """Authors: write every starter anew from the checkpoints."""
+    from checkpoints import starter
+
+    for number in lessons.numbers():
+        one = lessons.load(number)
+        starter.write(one, one.folder)
+        (one.checkpoint / "starter.sha256").write_text(starter.manifest(starter.build(one)))
+        console.print(f"lessons/{one.name}/app")
+
+
+def _give_up(sentence: str) -> None:
+    errors.print(sentence, markup=False)
+    raise typer.Exit(CANNOT)
+
+
+def main() -> None:
+    """Run the CLI. What can go wrong outside of our code is said in a sentence."""
+    from checkpoints.engine.warm import StarterError
+    from shared.settings import SettingsError
+
+    try:
+        app(prog_name="python -m checkpoints")
+    except (LessonError, SubmissionError, SettingsError) as error:
+        errors.print(str(error), markup=False)
+        sys.exit(CANNOT)
+    except StarterError as error:
+        errors.print(
+            f"The SDKs could not be imported ({error}). `make doctor` looks closer.", markup=False
+        )
+        sys.exit(CANNOT)
+    except PermissionError as error:
+        errors.print(f"This file cannot be written: {error.filename}.", markup=False)
+        sys.exit(CANNOT)
+    except KeyboardInterrupt:
+        errors.print("Stopped.")
+        sys.exit(130)

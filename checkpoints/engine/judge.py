@@ -1,0 +1,49 @@
+"""Runs a lesson's checks for the CLI: pytest inside, reports outside."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from checkpoints.engine.plugin import Handover, Job, Session
+from checkpoints.engine.verdict import Report, Verdict
+from checkpoints.engine.warm import Starter
+from checkpoints.lesson import ROOT, Lesson
+
+
+class JudgeError(Exception):
+    """The checks themselves could not run: our fault or the machine's, no verdict on the work."""
+
+
+def judge(
+    lesson: Lesson,
+    jobs: Sequence[Job],
+    *,
+    seed: int | None = None,
+    starter: Starter | None = None,
+    on_verdict: Callable[[Report, Verdict], None] = lambda report, verdict: None,
+) -> list[Report]:
+    """Judge each job by all of the lesson's checks. Raises JudgeError."""
+    seed = random.randrange(10**6) if seed is None else seed
+    session = Session(list(jobs), seed, {}, starter, on_verdict)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = pytest.main(
+            [
+                str(lesson.checkpoint / "checks.py"),
+                f"--rootdir={ROOT}",
+                f"--config-file={ROOT / 'pyproject.toml'}",
+                "--quiet",
+                "--tb=short",
+                "-p",
+                "no:cacheprovider",
+            ],
+            plugins=[Handover(session)],
+        )
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not session.reports:
+        raise JudgeError(said.getvalue().strip())
+    return [session.reports[job.name] for job in jobs]

@@ -1,0 +1,313 @@
+"""The pytest plugin that gives checks their fixtures and turns their outcomes into verdicts.
+
+`pytest checkpoints/L02` judges the checkpoint itself, `--submission FOLDER` (a folder `app`) other
+work; several are judged one after another. `judge.py` runs the same for the CLI.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from checkpoints import lesson as lessons
+from checkpoints.engine.client import ChatKit
+from checkpoints.engine.provider import Provider
+from checkpoints.engine.server import CannotStart, StudentServer, student_position
+from checkpoints.engine.verdict import (
+    CheckInfo,
+    Failed,
+    NotJudged,
+    Report,
+    Verdict,
+    student_traceback,
+)
+from checkpoints.engine.warm import Starter, make_starter
+
+STUCK = {"hanging-stream", "no-answer", "endless-stream", "start-hang"}
+"""Misconceptions after which the server's position tells something, and its process is useless."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to judge: its folder `app`, and the name it is reported under."""
+
+    app: Path
+    name: str
+
+
+@dataclass
+class Session:
+    """What the CLI hands to the plugin and gets back. `pytest checkpoints/L02` makes its own."""
+
+    jobs: list[Job]
+    seed: int
+    reports: dict[str, Report]
+    starter: Starter | None = None
+    on_verdict: Callable[[Report, Verdict], None] = lambda report, verdict: None
+
+
+_session = pytest.StashKey[Session]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("workbook")
+    group.addoption("--submission", action="append", default=[], help="a folder `app` to judge")
+    group.addoption("--seed", type=int, default=None, help="of the random words")
+
+
+class Handover:
+    """A plugin that gives pytest the session which the CLI made."""
+
+    def __init__(self, session: Session) -> None:
+        self._given = session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[_session] = self._given
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if _session not in config.stash:
+        jobs = [Job(Path(given).resolve(), given) for given in config.getoption("submission")]
+        seed = config.getoption("seed")
+        config.stash[_session] = Session(
+            jobs, random.randrange(10**6) if seed is None else seed, {}
+        )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"words from seed {config.stash[_session].seed}"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if _is_check(metafunc.function):
+        jobs = metafunc.config.stash[_session].jobs
+        if not jobs:
+            app = Path(metafunc.module.__file__ or "").parent / "app"
+            jobs = [Job(app, app.parent.name)]
+        metafunc.parametrize("job", jobs, ids=[job.name for job in jobs], scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if _is_check(getattr(item, "function", None)):
+            # One event loop for all: the provider and the connections live in it.
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def _is_check(function: Any) -> bool:
+    return hasattr(function, "check_info")
+
+
+# Outcomes
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if not isinstance(item, pytest.Function) or not _is_check(item.function):
+        return
+    report = _report_of(item)
+    outcomes = {verdict.name: verdict for verdict in report.verdicts}
+    for needed in item.function.check_info.needs:
+        if needed in outcomes and outcomes[needed].outcome != "passed":
+            pytest.skip(f"It needs “{outcomes[needed].title}” to pass first.")
+
+
+def _report_of(item: pytest.Function) -> Report:
+    session = item.config.stash[_session]
+    job: Job = item.callspec.params["job"]
+    number = lessons.parse_number(item.path.parent.name)
+    return session.reports.setdefault(job.name, Report(number, job.name, seed=session.seed))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    result = yield
+    if not isinstance(item, pytest.Function) or not _is_check(item.function):
+        return result
+    ended = call.when == "call" or (call.when == "setup" and call.excinfo is not None)
+    if not ended:
+        if call.excinfo is not None:  # the tear-down of a fixture: ours to mend
+            raise call.excinfo.value
+        return result
+    report = _report_of(item)
+    verdict = _verdict(item, call.excinfo.value if call.excinfo else None)
+    if verdict.outcome == "failed":
+        _add_what_the_server_says(verdict, item.funcargs.get("server"))
+    report.verdicts.append(verdict)
+    item.config.stash[_session].on_verdict(report, verdict)
+    return result
+
+
+def _verdict(item: pytest.Function, error: BaseException | None) -> Verdict:
+    info: CheckInfo = item.function.check_info
+    title = (item.function.__doc__ or item.originalname).strip().splitlines()[0].rstrip(".")
+    verdict = Verdict(item.originalname, title, "passed", info)
+    match error:
+        case None:
+            pass
+        case Failed():
+            verdict.outcome = "failed"
+            verdict.tried, verdict.observed = error.tried, error.observed
+            verdict.expected, verdict.misconception = error.expected, error.misconception
+        case NotJudged():
+            verdict.outcome, verdict.reason = "not judged", str(error)
+        case pytest.skip.Exception():
+            verdict.outcome, verdict.reason = "not reached", str(error.msg)
+        case _:
+            raise error  # a fault of the engine is no verdict on the student
+    return verdict
+
+
+def _add_what_the_server_says(verdict: Verdict, server: StudentServer | None) -> None:
+    if server is None:
+        return
+    stuck = verdict.misconception in STUCK
+    if stuck:
+        server.process.show_where_it_stands()
+    log = server.new_log()
+    verdict.traceback = student_traceback(log)
+    if stuck:
+        if position := student_position(log):
+            verdict.observed = f"{verdict.observed} Your code stood at {position}."
+        server.process.kill()  # so that the next check finds a server that answers
+
+
+# Fixtures
+
+
+@pytest.fixture(scope="session")
+def starter(request: pytest.FixtureRequest) -> Iterator[Starter]:
+    """What starts server processes. A session's own is closed by whoever gave it."""
+    session = request.config.stash[_session]
+    if session.starter is not None:
+        yield session.starter
+        return
+    made = make_starter(os.environ)
+    yield made
+    made.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def provider() -> AsyncIterator[Provider]:
+    """The model's provider, played on this machine."""
+    async with Provider() as double:
+        yield double
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(job: Job, starter: Starter, provider: Provider) -> AsyncIterator[StudentServer]:
+    """The submission's server, one for all checks; not started yet."""
+    student = StudentServer(
+        job.app,
+        starter,
+        {
+            "OPENAI_BASE_URL": provider.base_url,
+            "OPENAI_API_KEY": "sk-only-for-this-check",
+            "CHATKIT_MODEL": "check-model",
+        },
+    )
+    yield student
+    await student.close()
+
+
+@pytest.fixture
+def words(request: pytest.FixtureRequest) -> Words:
+    """Fresh words, other ones in every check."""
+    seed = request.config.stash[_session].seed
+    return Words(random.Random(f"{seed} {request.node.originalname}"))
+
+
+class Words:
+    """Words that nobody can have written into an answer beforehand."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+
+    def word(self) -> str:
+        """A pronounceable word of eight letters, such as `tolavemi`."""
+        return "".join(
+            self._chance.choice("bdfgklmnprstvz") + self._chance.choice("aeiou") for _ in range(4)
+        )
+
+    def sentence(self, length: int = 5) -> str:
+        """A few words that end with a full stop."""
+        return " ".join(self.word() for _ in range(length)).capitalize() + "."
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def model(provider: Provider) -> Provider:
+    """The provider, with the memory of earlier checks wiped."""
+    provider.forget()
+    return provider
+
+
+class Lab:
+    """The running server and the people at it. A check gets one and acts through it."""
+
+    def __init__(self, server: StudentServer, path: str, stack: AsyncExitStack) -> None:
+        self.server = server
+        self._path = path
+        self._stack = stack
+
+    async def person(self, name: str) -> ChatKit:
+        """A client of one person, with a connection of their own."""
+        http = await self._stack.enter_async_context(
+            httpx.AsyncClient(
+                base_url=self.server.base_url,
+                timeout=httpx.Timeout(30.0),
+                trust_env=False,
+            )
+        )
+        return ChatKit(http, self._path, name)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def lab(
+    request: pytest.FixtureRequest, server: StudentServer, model: Provider
+) -> AsyncIterator[Lab]:
+    """The submission's server, running: a check that killed it does not spoil the next one."""
+    server.new_log()  # what earlier checks left
+    if not server.process.running:
+        try:
+            await server.start()
+        except CannotStart as error:
+            raise _not_starting(error) from None
+    number = lessons.parse_number(request.path.parent.name)
+    async with AsyncExitStack() as stack:
+        yield Lab(server, lessons.load(number).path, stack)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def alice(lab: Lab) -> ChatKit:
+    return await lab.person("alice")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bob(lab: Lab) -> ChatKit:
+    return await lab.person("bob")
+
+
+def _not_starting(error: CannotStart) -> Failed:
+    expected = {
+        "syntax": "Python can read every file of `app/`.",
+        "import": "`app/main.py` can be imported: the server runs `app.main:app`.",
+        "exit": "`app/main.py` only defines `app`. The server imports it, so nothing in it may end "
+        'the process, and `uvicorn.run` stands behind `if __name__ == "__main__":`, if at all.',
+        "startup": "The application starts without an error in its lifespan.",
+    }.get(error.kind, "Importing `app/main.py` defines `app` and is done in an instant.")
+    return Failed(
+        tried="Started your server: imported `app.main` and took `app` from it.",
+        observed=f"It did not start: {error}.",
+        expected=expected,
+        misconception=f"start-{error.kind}",
+    )

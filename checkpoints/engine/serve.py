@@ -1,0 +1,188 @@
+"""The inside of a server process: import a student's `app.main`, serve it, say what happens.
+
+Runs in a process of its own, forked from `zygote.py` or fresh (`python -m checkpoints.engine.serve
+SPEC SOCKET`). It reports its life in one file, a JSON object a line, which `server.py` reads outside.
+Nothing of the checks is in this process.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import ipaddress
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import traceback
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+_MEMORY = (
+    4 << 30
+)  # bytes of address space: many times what a lesson needs, far less than the machine
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to serve, and within which bounds."""
+
+    folder: str  # holds the package `app`; becomes the working directory
+    run_folder: str  # holds status.jsonl
+    environment: dict[str, str]
+    cpu_seconds: int = 0  # 0: no limits, as for `make lesson-NN`
+    loopback_only: bool = False
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Spec:
+        return cls(**json.loads(text))
+
+
+class Status:
+    """Appends to the status file. Each line is one fact: `{"phase": "serving"}`."""
+
+    def __init__(self, run_folder: str) -> None:
+        self._descriptor = os.open(
+            Path(run_folder, "status.jsonl"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
+        )
+
+    def say(self, **fact: Any) -> None:
+        os.write(self._descriptor, json.dumps(fact).encode() + b"\n")
+
+
+def serve(spec: Spec, listening: int, output: int) -> None:
+    """Serve until told to stop, on an inherited socket. Both numbers are file descriptors.
+
+    Ends the process; never returns to the caller's code.
+    """
+    status = Status(spec.run_folder)
+    code = 1
+    try:
+        _settle_in(spec, status, output)
+        status.say(phase="importing")
+        app = _import_app(spec)
+        code = _run(app, spec, status, listening)
+    except SystemExit as error:
+        status.say(phase="failed", kind="exit", message=repr(error.code))
+    except BaseException as error:
+        status.say(
+            phase="failed",
+            kind="syntax" if isinstance(error, SyntaxError) else "import",
+            message=f"{type(error).__name__}: {error}",
+        )
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # no exit handlers of the parent, no waiting for stray threads
+
+
+def _settle_in(spec: Spec, status: Status, output: int) -> None:
+    """Give this process its own group, output, limits, environment and import path."""
+    os.setsid()
+    os.umask(0o077)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
+    faulthandler.enable(file=2)
+    # `server.py` asks with this signal where a hanging process stands.
+    faulthandler.register(signal.SIGUSR1, file=2, all_threads=False)
+    if spec.cpu_seconds:
+        # The kernel refuses what the platform does not know (macOS: address space).
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_CPU, (spec.cpu_seconds, spec.cpu_seconds + 2))
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if spec.loopback_only:
+        _stay_on_this_machine(status)
+    os.environ.clear()
+    os.environ.update(spec.environment)
+    os.chdir(spec.folder)
+    sys.path.insert(0, spec.folder)
+    sys.dont_write_bytecode = True
+    sys.argv = ["app.main"]
+
+
+def _stay_on_this_machine(status: Status) -> None:
+    """Refuse connections to anywhere else, and report them. An audit hook cannot be taken out."""
+
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.getaddrinfo":
+            host = arguments[0]
+        elif event == "socket.connect" and isinstance(arguments[1], tuple):
+            host = arguments[1][0]
+        else:
+            return
+        host = host.decode() if isinstance(host, bytes) else host
+        if host is None or _is_local(str(host)):
+            return
+        status.say(network=str(host))
+        raise ConnectionRefusedError(f"no network in a check: {host} was not contacted")
+
+    sys.addaudithook(audit)
+
+
+def _is_local(host: str) -> bool:
+    if host in {"", "localhost"}:
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+class NoApp(Exception):
+    """`app/main.py` was imported and holds no application."""
+
+
+def _import_app(spec: Spec) -> Any:
+    module = importlib.import_module("app.main")
+    app = getattr(module, "app", None)
+    if app is None:
+        raise NoApp("app/main.py defines no `app`. The server runs app.main:app.")
+    if not callable(app):
+        raise NoApp(f"`app` in app/main.py is a {type(app).__name__}, not an application.")
+    return app
+
+
+def _run(app: Any, spec: Spec, status: Status, listening: int) -> int:
+    """Serve with uvicorn until SIGTERM. Returns the exit code."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if not self.should_exit:
+                status.say(phase="serving")
+
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        timeout_keep_alive=60,
+        # The audit hook sees Python's sockets, not uvloop's.
+        loop="asyncio" if spec.loopback_only else "auto",
+    )
+    # uvicorn raises SIGTERM again after it has shut down in good order.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        Server(config).run(sockets=[socket.socket(fileno=listening)])
+    except SystemExit:
+        status.say(phase="failed", kind="startup", message="The application's start-up failed.")
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    serve(Spec.from_json(Path(sys.argv[1]).read_text(encoding="utf-8")), int(sys.argv[2]), output=1)

@@ -1,0 +1,181 @@
+"""A server process seen from outside: started, watched, stopped, explained."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from checkpoints.engine.serve import Spec
+from checkpoints.engine.warm import Process, Starter, scrubbed_environment
+
+CPU_SECONDS = 20  # of processor time: thousands of turns; an endless loop burns it in 20 s
+START_SECONDS = 30.0  # of wall-clock time until it serves, on a busy machine too
+STOP_SECONDS = 5.0
+_IGNORED = shutil.ignore_patterns(
+    "__pycache__", ".venv", "venv", "node_modules", ".git", ".*_cache", "*.db", "*.db-*"
+)
+
+
+class CannotStart(Exception):
+    """The app did not come to serve. `kind`: syntax, import, exit, startup, hang or killed."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class ServerProcess:
+    """One server process at a time, on one listening socket, in one folder that holds `app`."""
+
+    def __init__(self, starter: Starter, run_folder: Path) -> None:
+        self._starter = starter
+        self._run_folder = run_folder
+        self._process: Process | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    async def start(self, spec: Spec, listening: socket.socket, output: int) -> None:
+        """Start and wait until it serves. `output`: a file descriptor. Raises `CannotStart`."""
+        (self._run_folder / "status.jsonl").unlink(missing_ok=True)
+        self._process = self._starter.start(spec, listening, output)
+        give_up = time.monotonic() + START_SECONDS
+        while True:
+            ended = self._process.poll()  # before the facts: its last words come first
+            for fact in self.facts():
+                if fact.get("phase") == "serving":
+                    return
+                if fact.get("phase") == "failed":
+                    raise CannotStart(fact["kind"], fact["message"])
+            if ended is not None:
+                raise CannotStart("killed", _ending(ended))
+            if time.monotonic() > give_up:
+                raise CannotStart("hang", "it was still not serving after half a minute")
+            await asyncio.sleep(0.005)
+
+    def facts(self) -> list[dict[str, Any]]:
+        """What the process has said of itself since it was started."""
+        file = self._run_folder / "status.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    async def stop(self, *, patience: float = STOP_SECONDS) -> None:
+        """End it with SIGTERM, and with SIGKILL when it has not ended after so many seconds."""
+        if self._process is not None and self.running and patience:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGTERM)
+            give_up = time.monotonic() + patience
+            while self.running and time.monotonic() < give_up:
+                await asyncio.sleep(0.01)
+        self.kill()  # also what it may have started itself
+        self._process = None
+
+    def kill(self) -> None:
+        """End it at once, with whatever it may have started itself."""
+        if self._process is not None:
+            for kill in (os.kill, os.killpg):
+                with suppress(ProcessLookupError, PermissionError):
+                    kill(self._process.pid, signal.SIGKILL)
+
+    def show_where_it_stands(self) -> None:
+        """Make the process write the line it is at to its output."""
+        if self._process is not None and self.running:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGUSR1)
+            time.sleep(0.1)  # nobody else has anything to do meanwhile
+
+
+class StudentServer:
+    """One submission's server: a copy of the work, a fresh database, bounds, no network, no secrets.
+
+    `app` is the student's folder; nothing is written to it.
+    """
+
+    def __init__(self, app: Path, starter: Starter, environment: Mapping[str, str]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="workbook-"))
+        self._work = self._folder / "work"
+        shutil.copytree(app, self._work / "app", ignore=_IGNORED)
+        self._environment = {
+            **scrubbed_environment(),
+            "HOME": str(self._folder),
+            "CHATKIT_DATABASE": str(self._folder / "chatkit.db"),
+            "CHATKIT_CLOCK": str(self._folder / "clock"),
+            **environment,
+        }
+        self._log = (self._folder / "server.log").open("ab")
+        self._log_seen = 0
+        self._socket: socket.socket | None = None
+        self.process = ServerProcess(starter, self._folder)
+
+    @property
+    def base_url(self) -> str:
+        assert self._socket is not None, "not started"
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    async def start(self) -> None:
+        """Start it on the database that an earlier start left. Raises `CannotStart`."""
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
+        spec = Spec(
+            folder=str(self._work),
+            run_folder=str(self._folder),
+            environment=self._environment,
+            cpu_seconds=CPU_SECONDS,
+            loopback_only=True,
+        )
+        await self.process.start(spec, self._socket, self._log.fileno())
+
+    async def restart(self, *, patience: float = STOP_SECONDS) -> None:
+        """Stop and start again. No patience: as after a power cut."""
+        await self.process.stop(patience=patience)
+        await self.start()
+
+    async def close(self) -> None:
+        """End it and remove every trace."""
+        await self.process.stop(patience=0)
+        if self._socket is not None:
+            self._socket.close()
+        self._log.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def refused_hosts(self) -> list[str]:
+        """The hosts elsewhere that it tried to reach."""
+        return [fact["network"] for fact in self.process.facts() if "network" in fact]
+
+    def new_log(self) -> str:
+        """What the server has printed since the last call, at most 1 MiB."""
+        with (self._folder / "server.log").open("rb") as log:
+            log.seek(self._log_seen)
+            text = log.read(1 << 20)
+            self._log_seen = log.tell()
+        return text.decode(errors="replace").replace(f"{self._work}{os.sep}", "")
+
+
+def student_position(log: str) -> str | None:
+    """The innermost line of the student's own files in a dump of faulthandler."""
+    found = re.search(r'File "(app/[^"]+)", line (\d+)(?: in (\S+))?', log)
+    if not found:
+        return None
+    file, line, name = found.groups()
+    return f"{file}, line {line}" + (f", in {name}" if name else "")
+
+
+def _ending(code: int) -> str:
+    if code == -signal.SIGXCPU:
+        return f"it used {CPU_SECONDS} seconds of processor time: an endless loop?"
+    if code < 0:
+        return f"the system ended it with signal {signal.Signals(-code).name}"
+    return f"the process ended by itself, with exit code {code}"

@@ -1,0 +1,125 @@
+"""What a check says: `Failed` raised inside a check, `Verdict` as it is reported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from textwrap import dedent
+from typing import Any, Literal
+
+import pytest
+
+Outcome = Literal["passed", "failed", "not reached", "not judged"]
+
+
+class Failed(Exception):
+    """The student's work does not do what the lesson asks. Sentences, without a final newline.
+
+    `tried`: what the check did. `observed`: what came of it. `expected`: what should have.
+    `misconception`: a short name of the misunderstanding behind it, the same for a whole class.
+    """
+
+    def __init__(
+        self, *, tried: str, observed: str, expected: str, misconception: str | None = None
+    ) -> None:
+        super().__init__(observed)
+        self.tried = tried
+        self.observed = observed
+        self.expected = expected
+        self.misconception = misconception
+
+
+class NotJudged(pytest.skip.Exception):
+    """This check says nothing about this work, or cannot be made on this machine. Says why."""
+
+
+@dataclass(frozen=True)
+class CheckInfo:
+    """What the decorator `check` notes down."""
+
+    why: str
+    needs: tuple[str, ...] = ()
+    core: bool = True
+    keeps: bool = False
+    covers: tuple[str, ...] = ()
+
+
+def check(
+    *,
+    why: str,
+    needs: tuple[Callable[..., Any], ...] = (),
+    core: bool = True,
+    keeps: bool = False,
+    covers: tuple[str, ...] = (),
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Mark an async function as a check; its docstring is its title.
+
+    `why` it matters, in a sentence. `needs`: checks without which this one says nothing. `core`
+    checks gate the next lesson, others are graded only. `keeps`: the starter may pass it already.
+    `covers`: the plan's objectives and success criteria.
+    """
+
+    def note(function: Callable[..., Any]) -> Callable[..., Any]:
+        names = tuple(needed.__name__ for needed in needs)
+        function.check_info = CheckInfo(why, names, core, keeps, covers)  # type: ignore[attr-defined]
+        return function
+
+    return note
+
+
+@dataclass
+class Verdict:
+    """One check's result for one submission."""
+
+    name: str
+    title: str
+    outcome: Outcome
+    info: CheckInfo
+    tried: str | None = None
+    observed: str | None = None
+    expected: str | None = None
+    misconception: str | None = None
+    traceback: str | None = None
+    reason: str | None = None  # of "not reached" and "not judged"
+
+
+@dataclass
+class Report:
+    """All verdicts on one submission."""
+
+    lesson: int
+    submission: str
+    verdicts: list[Verdict] = field(default_factory=list)
+    seed: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """True where every core check passed, or could say nothing about this work."""
+        return bool(self.verdicts) and all(
+            verdict.outcome in ("passed", "not judged")
+            for verdict in self.verdicts
+            if verdict.info.core
+        )
+
+    @property
+    def failures(self) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.outcome == "failed"]
+
+
+_TRACEBACK = re.compile(
+    r"^ *Traceback \(most recent call last\):\n((?:[ |+].*\n|\n)*)([A-Za-z_][\w.]*(?::.*)?(?:\n(?!\s).*)?)",
+    re.MULTILINE,
+)
+_FRAME = re.compile(r'^  File "(app/[^"]+)", line \d+.*\n(?:    .*\n)*', re.MULTILINE)
+
+
+def student_traceback(log: str) -> str | None:
+    """The student's own frames of the last traceback in a log, and the error; None without one."""
+    found = list(_TRACEBACK.finditer(log))
+    if not found:
+        return None
+    # An error wrapped into others is told by the one that touched the student's code.
+    chosen = next((one for one in reversed(found) if _FRAME.search(one[1])), found[-1])
+    frames = "".join(match[0] for match in _FRAME.finditer(chosen[1]))
+    return dedent(frames) + chosen[2].splitlines()[0]

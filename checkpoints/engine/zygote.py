@@ -1,0 +1,134 @@
+"""A process that has imported the SDKs once and forks servers from that state.
+
+Importing takes seconds, a fork milliseconds. `warm.py` starts it with a scrubbed environment, so
+that no secret is in the memory which a student's code inherits. It speaks over one Unix socket
+(file descriptor in argv): a message carries a spec, with the listening socket and the output; the
+answer is the child's pid, and a child's end is reported. When the socket closes, it kills what it
+forked.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+from checkpoints.engine.serve import Spec, serve
+
+# What lessons import. Heavy ones first; shared modules must not read the environment on import.
+PRELOAD = (
+    "agents",
+    "chatkit.agents",
+    "chatkit.server",
+    "fastapi",
+    "uvicorn",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "aiosqlite",
+    "jwt",
+    "shared.endpoint",
+    "shared.models.offline",
+    "shared.models.compatible",
+    "shared.store",
+    "shared.task_manager",
+    "shared.console",
+)
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    for name in PRELOAD:
+        __import__(name)
+    _build_the_slow_parts()
+    gc.collect()
+    gc.freeze()  # the children's collector leaves the shared pages alone
+    _say(control, event="ready")
+    _loop(control)
+
+
+def _build_the_slow_parts() -> None:
+    """Build what the SDK builds on the first request: pydantic's validators for the protocol."""
+    from chatkit.types import ChatKitReq
+
+    from shared import sdk
+
+    sdk.kept_adapter(ChatKitReq)
+
+
+def _loop(control: socket.socket) -> None:
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started us
+    selector = selectors.DefaultSelector()
+    selector.register(control, selectors.EVENT_READ)
+    selector.register(wake_read, selectors.EVENT_READ)
+    children: set[int] = set()
+    while True:
+        for key, _ in selector.select():
+            if key.fileobj == wake_read:
+                os.read(wake_read, 512)
+                _reap(control, children)
+                continue
+            message, descriptors = _receive(control)
+            if not message:
+                for pid in children:
+                    for kill in (os.kill, os.killpg):  # its group may not be made yet
+                        with suppress(ProcessLookupError):
+                            kill(pid, signal.SIGKILL)
+                return
+            pid = _fork(control, selector, message, descriptors)
+            children.add(pid)
+            _say(control, event="forked", pid=pid)
+
+
+def _receive(control: socket.socket) -> tuple[str, list[int]]:
+    """One line and the descriptors that came with it; an empty line at the end."""
+    message, descriptors, _, _ = socket.recv_fds(control, 1 << 20, 2)
+    while message and not message.endswith(b"\n"):
+        message += control.recv(1 << 20)
+    return message.decode(), descriptors
+
+
+def _fork(
+    control: socket.socket, selector: selectors.BaseSelector, spec: str, descriptors: list[int]
+) -> int:
+    pid = os.fork()
+    if pid:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return pid
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    selector.close()
+    control.close()
+    serve(Spec.from_json(spec), *descriptors)
+    raise AssertionError("serve() ends the process")
+
+
+def _reap(control: socket.socket, children: set[int]) -> None:
+    while children:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        children.discard(pid)
+        _say(control, event="exit", pid=pid, code=os.waitstatus_to_exitcode(status))
+
+
+def _say(control: socket.socket, **fact: object) -> None:
+    control.sendall(json.dumps(fact).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()

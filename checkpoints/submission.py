@@ -1,0 +1,77 @@
+"""Finding the work that is meant: one's own, somebody's clone, the reference, a mistake to look at."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from checkpoints.lesson import ROOT, STATE, SUBMISSIONS, Lesson
+
+
+class SubmissionError(Exception):
+    """There is no such work. The text says what was looked for, and where."""
+
+
+def find_app(lesson: Lesson, *, submission: str | None = None, from_: str | None = None) -> Path:
+    """Return the folder `app` of the work that is meant. Raises SubmissionError.
+
+    `submission`: a clone of the workbook, a lesson's folder, or a folder `app` itself.
+    `from_`: `checkpoint`, `mistake:NAME`, or `mine` (the default).
+    """
+    if submission:
+        return _in_folder(lesson, Path(submission).expanduser())
+    match (from_ or "mine").partition(":"):
+        case ("mine", "", ""):
+            return _in_folder(lesson, ROOT)
+        case ("checkpoint", "", ""):
+            return lesson.checkpoint / "app"
+        case ("mistake", ":", name):
+            return build_example(lesson, "wrong", name)
+    raise SubmissionError(f"FROM={from_} is not known. It can be mine, checkpoint or mistake:NAME.")
+
+
+def _in_folder(lesson: Lesson, folder: Path) -> Path:
+    if not folder.is_dir():
+        raise SubmissionError(f"{folder} is not a folder.")
+    for app in (
+        folder / "lessons" / lesson.name / "app",
+        folder / lesson.name / "app",
+        folder / "app",
+    ):
+        if app.is_dir():
+            return app.resolve()
+    if (folder / "main.py").is_file():
+        return folder.resolve()
+    where = "this clone" if folder == ROOT else str(folder)
+    raise SubmissionError(
+        f"No work for lesson {lesson.number:02d} in {where}: there is no lessons/{lesson.name}/app, "
+        + (
+            f"app or main.py. `make reset-{lesson.number:02d}` brings the starter back."
+            if folder == ROOT
+            else "app or main.py."
+        )
+    )
+
+
+def examples(lesson: Lesson, kind: str) -> list[str]:
+    """The names of the wrong or right works of a lesson."""
+    folder = SUBMISSIONS / lesson.name / kind
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+
+
+def build_example(lesson: Lesson, kind: str, name: str) -> Path:
+    """Lay a wrong or right work over the checkpoint and return its `app`.
+
+    An example holds only the files that differ from the checkpoint.
+    """
+    overlay = SUBMISSIONS / lesson.name / kind / name / "app"
+    if not overlay.is_dir():
+        known = ", ".join(examples(lesson, kind))
+        raise SubmissionError(
+            f"There is no {kind} work “{name}” for this lesson. There is: {known}."
+        )
+    app = STATE / "examples" / lesson.name / kind / name / "app"
+    shutil.rmtree(app, ignore_errors=True)
+    shutil.copytree(lesson.checkpoint / "app", app, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(overlay, app, dirs_exist_ok=True)
+    return app

@@ -26,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Run, check and compare the lessons. `make` lists the same commands.",
 )
-console = Console(file=sys.stdout, highlight=False)  # judge() redirects sys.stdout
+console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 CANNOT = 2
@@ -186,7 +186,7 @@ def hint(which: Which) -> None:
     else:
         console.print(f"Nothing failed when lesson {number} was checked last. make check-{number}")
         return
-    tier = progress.next_hint(which, touch.symbol, len(touch.hints))
+    tier = progress.next_hint(which, touch.concept, len(touch.hints))
     console.print(
         f"[bold]{touch.concept}[/bold]  {touch.symbol}  (hint {tier + 1} of {len(touch.hints)})"
     )
@@ -298,7 +298,7 @@ def _give_up(sentence: str) -> None:
 
 def main() -> None:
     """Run the CLI. What can go wrong outside of our code is said in a sentence."""
-    from checkpoints.engine.warm import StarterError
+    from checkpoints.engine.warm import JudgeError, StarterError
     from shared.settings import SettingsError
 
     try:
@@ -309,6 +309,16 @@ def main() -> None:
     except StarterError as error:
         errors.print(
             f"The SDKs could not be imported ({error}). `make doctor` looks closer.", markup=False
+        )
+        sys.exit(CANNOT)
+    except JudgeError as error:
+        log = lessons.STATE / "judge.log"
+        log.parent.mkdir(exist_ok=True)
+        log.write_text(str(error), encoding="utf-8")
+        errors.print(
+            "The checks themselves broke; this says nothing about your work. What happened is in "
+            f"{log.relative_to(lessons.ROOT)}. `make doctor` looks whether something is missing.",
+            markup=False,
         )
         sys.exit(CANNOT)
     except PermissionError as error:

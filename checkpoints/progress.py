@@ -86,10 +86,10 @@ class Progress:
         found: list[str] | None = self._entry(lesson).get("failed")
         return found
 
-    def next_hint(self, lesson: Lesson, symbol: str, tiers: int) -> int:
+    def next_hint(self, lesson: Lesson, topic: str, tiers: int) -> int:
         """Which hint to show now, from 0: one more than last time, up to the last."""
         hints = self._entry(lesson).setdefault("hints", {})
-        tier = min(int(hints.get(symbol, -1)) + 1, tiers - 1)
-        hints[symbol] = tier
+        tier = min(int(hints.get(topic, -1)) + 1, tiers - 1)
+        hints[topic] = tier
         self._save()
         return tier

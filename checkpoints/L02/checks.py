@@ -58,7 +58,6 @@ async def check_agent_hears(alice: ChatKit, model: Provider, words: Words, lab: 
     turn = await alice.say(text)
     calls = [call for call in model.calls if _said(call, text)]
     if not calls:
-        turn.require_no_error()
         raise _never_heard(turn, model, lab)
     for call in calls:
         heard = [said for said in call.user_texts if text in said]
@@ -90,7 +89,6 @@ def _said(call: Call, text: str) -> bool:
 
 def _never_heard(turn: Turn, model: Provider, lab: Lab) -> Failed:
     """Why the message is in no call to the model."""
-    answered = "; the answer came from elsewhere: “{}”".format(text_of(turn.answers[0])[:60])
     expected = (
         "`respond()` runs your agent on the new message, with the model that the settings name."
     )
@@ -102,6 +100,7 @@ def _never_heard(turn: Turn, model: Provider, lab: Lab) -> Failed:
             "stands in your code.",
             misconception="model-hard-coded",
         )
+    turn.require_no_error()
     if model.calls:
         heard = " | ".join(model.calls[-1].user_texts) or "nothing from the user"
         return Failed(
@@ -112,7 +111,10 @@ def _never_heard(turn: Turn, model: Provider, lab: Lab) -> Failed:
         )
     return Failed(
         tried=turn.tried,
-        observed="The model was never called" + (answered if turn.answers else "") + ".",
+        observed="The model was never called. The answer came from elsewhere: "
+        f"“{text_of(turn.answers[0])[:60]}”."
+        if turn.answers
+        else "The model was never called, and no answer came.",
         expected=expected,
         misconception="model-not-called",
     )
@@ -204,10 +206,8 @@ async def _lock_step(
                 )
         gate.open()
         await turn.read_all()
-    ids = {event["item_id"] for event in turn.of_type("thread.item.updated")}
-    if ids and not ids <= {event["item"]["id"] for event in turn.of_type("thread.item.added")} | {
-        item["id"] for item in turn.answers
-    }:
+    streamed = {event["item_id"] for event in turn.of_type("thread.item.updated")}
+    if not streamed <= {item["id"] for item in turn.finished_items}:
         return Failed(
             tried=turn.tried,
             observed="The words were sent under another item id than the finished message.",
@@ -240,24 +240,34 @@ async def _arrives(turn: Turn, wanted: str, patience: float) -> bool:
 )
 async def check_two_at_once(alice: ChatKit, bob: ChatKit, model: Provider, words: Words) -> None:
     """While one answer is being written, another person gets theirs."""
-    slow, quick, answer = words.sentence(), words.sentence(), words.sentence()
+    slow, quick = words.sentence(), words.sentence()
+    first, second = words.sentence(), words.sentence()
     gate = Gate()
-    model.reply(lambda call: Say(words.sentence(), gate) if _said(call, slow) else Say(answer))
+    model.reply(lambda call: Say(first, gate) if slow in call.user_texts[-1] else Say(second))
     async with alice.saying(slow) as held:
         await held.require_stream()
-        await held.read_until(lambda event: event["type"] == "stream_options")
-        turn = await bob.say(quick)
+        await model.called()
+        tried = f"{held.tried} While the model was still thinking, another person sent “{quick}”."
+        try:
+            turn = await bob.say(quick)
+        except Failed as failed:
+            raise _not_beside(tried, failed.observed) from None
         gate.open()
         await held.read_all()
-    turn.require_no_error()
-    if answer not in [text_of(item).strip() for item in turn.answers]:
-        raise Failed(
-            tried=f"{turn.tried} Another person's answer was still being written.",
-            observed="The second person got no answer, or another one.",
-            expected="Both turns run side by side. Nothing about a turn lies in a variable that all "
-            "turns share.",
-            misconception="shared-state",
-        )
+    for one, answer in ((turn, second), (held, first)):
+        if answer not in [text_of(item).strip() for item in one.answers]:
+            who = "second" if one is turn else "first"
+            raise _not_beside(tried, f"The {who} person got no answer, or another one.")
+
+
+def _not_beside(tried: str, observed: str) -> Failed:
+    return Failed(
+        tried=tried,
+        observed=observed,
+        expected="Both turns run side by side. While the server waits for a model it must `await`: "
+        "a client without `await`, or `time.sleep`, stops everybody.",
+        misconception="blocks-everybody",
+    )
 
 
 @check(

@@ -86,7 +86,7 @@ class Call:
     @property
     def tool_names(self) -> list[str]:
         """The names of the function tools offered to the model."""
-        tools = self.body.get("tools") or []
+        tools = _objects(self.body.get("tools"))
         return [tool.get("function", tool).get("name", "") for tool in tools]
 
     @property
@@ -94,12 +94,12 @@ class Call:
         """What tools returned, oldest first."""
         if self.wire == "responses":
             return [
-                ToolOutput(item["call_id"], _text(item.get("output")))
+                ToolOutput(item.get("call_id", ""), _text(item.get("output")))
                 for item in self.items
                 if item.get("type") == "function_call_output"
             ]
         return [
-            ToolOutput(item["tool_call_id"], _text(item.get("content")))
+            ToolOutput(item.get("tool_call_id", ""), _text(item.get("content")))
             for item in self.items
             if item.get("role") == "tool"
         ]
@@ -108,7 +108,7 @@ class Call:
     def items(self) -> list[Json]:
         """The body's `input` or `messages` as a list."""
         given = self.body.get("input" if self.wire == "responses" else "messages")
-        return [{"role": "user", "content": given}] if isinstance(given, str) else given or []
+        return [{"role": "user", "content": given}] if isinstance(given, str) else _objects(given)
 
     @property
     def refusal(self) -> str | None:
@@ -178,10 +178,15 @@ def _is_list_of_objects(value: Any) -> TypeGuard[list[Json]]:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
+def _objects(value: Any) -> list[Json]:
+    """The objects in a list: refused requests are recorded too, whatever is in them."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
-    return "".join(part.get("text", "") for part in content or [])
+    return "".join(part.get("text", "") for part in _objects(content))
 
 
 def _answered_call(item: Json) -> str | None:

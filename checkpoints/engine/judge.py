@@ -11,12 +11,8 @@ import pytest
 
 from checkpoints.engine.plugin import Handover, Job, Session
 from checkpoints.engine.verdict import Report, Verdict
-from checkpoints.engine.warm import Starter
+from checkpoints.engine.warm import JudgeError, Starter
 from checkpoints.lesson import ROOT, Lesson
-
-
-class JudgeError(Exception):
-    """The checks themselves could not run: our fault or the machine's, no verdict on the work."""
 
 
 def judge(
@@ -31,16 +27,14 @@ def judge(
     seed = random.randrange(10**6) if seed is None else seed
     session = Session(list(jobs), seed, {}, starter, on_verdict)
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    with contextlib.redirect_stderr(said):
         code = pytest.main(
             [
                 str(lesson.checkpoint / "checks.py"),
                 f"--rootdir={ROOT}",
                 f"--config-file={ROOT / 'pyproject.toml'}",
-                "--quiet",
-                "--tb=short",
-                "-p",
-                "no:cacheprovider",
+                "-pno:terminal",
+                "-pno:cacheprovider",
             ],
             plugins=[Handover(session)],
         )

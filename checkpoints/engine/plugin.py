@@ -28,6 +28,7 @@ from checkpoints.engine.verdict import (
     NotJudged,
     Report,
     Verdict,
+    in_other_words,
     student_traceback,
 )
 from checkpoints.engine.warm import Starter, make_starter
@@ -176,6 +177,8 @@ def _add_what_the_server_says(verdict: Verdict, server: StudentServer | None) ->
         server.process.show_where_it_stands()
     log = server.new_log()
     verdict.traceback = student_traceback(log)
+    if verdict.traceback and (said := in_other_words(verdict.traceback)):
+        verdict.observed = f"{verdict.observed} {said}"
     if stuck:
         if position := student_position(log):
             verdict.observed = f"{verdict.observed} Your code stood at {position}."

@@ -22,9 +22,30 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-_MEMORY = (
-    4 << 30
-)  # bytes of address space: many times what a lesson needs, far less than the machine
+IMPORT_CPU_SECONDS = 5
+"""For `app.main` alone: the SDKs are imported by then, and what is left takes a tenth of one."""
+_MEMORY = 4 << 30  # bytes of address space: many times what a lesson needs
+
+
+# What lessons import. Heavy ones first; shared modules must not read the environment on import.
+PRELOAD = (
+    "agents",
+    "chatkit.agents",
+    "chatkit.server",
+    "fastapi",
+    "uvicorn",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "aiosqlite",
+    "jwt",
+    "shared.endpoint",
+    "shared.models.offline",
+    "shared.models.compatible",
+    "shared.store",
+    "shared.task_manager",
+    "shared.console",
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +88,11 @@ def serve(spec: Spec, listening: int, output: int) -> None:
     try:
         _settle_in(spec, status, output)
         status.say(phase="importing")
+        if spec.cpu_seconds:
+            _limit_cpu(IMPORT_CPU_SECONDS)
         app = _import_app(spec)
+        if spec.cpu_seconds:
+            _limit_cpu(spec.cpu_seconds)
         code = _run(app, spec, status, listening)
     except SystemExit as error:
         status.say(phase="failed", kind="exit", message=repr(error.code))
@@ -96,14 +121,11 @@ def _settle_in(spec: Spec, status: Status, output: int) -> None:
     faulthandler.enable(file=2)
     # `server.py` asks with this signal where a hanging process stands.
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=False)
+    # The kernel sends this one when the processor time is used up; then the process ends.
+    faulthandler.register(signal.SIGXCPU, file=2, all_threads=False, chain=True)
     if spec.cpu_seconds:
-        # The kernel refuses what the platform does not know (macOS: address space).
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_CPU, (spec.cpu_seconds, spec.cpu_seconds + 2))
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _limit(resource.RLIMIT_AS, _MEMORY)
+        _limit(resource.RLIMIT_CORE, 0)
     if spec.loopback_only:
         _stay_on_this_machine(status)
     os.environ.clear()
@@ -112,6 +134,18 @@ def _settle_in(spec: Spec, status: Status, output: int) -> None:
     sys.path.insert(0, spec.folder)
     sys.dont_write_bytecode = True
     sys.argv = ["app.main"]
+
+
+def _limit(kind: int, most: int) -> None:
+    """Set a soft limit. What the platform does not know it refuses (macOS: address space)."""
+    with suppress(ValueError, OSError):
+        resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
+
+
+def _limit_cpu(seconds: int) -> None:
+    """Let this process use so many seconds of processor time from now on."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + seconds)
 
 
 def _stay_on_this_machine(status: Status) -> None:
@@ -184,5 +218,17 @@ def _run(app: Any, spec: Spec, status: Status, listening: int) -> int:
     return 0
 
 
+def preload() -> None:
+    """Import what lessons import, and build what the SDK would build on the first request."""
+    for name in PRELOAD:
+        importlib.import_module(name)
+    from chatkit.types import ChatKitReq
+
+    from shared import sdk
+
+    sdk.kept_adapter(ChatKitReq)
+
+
 if __name__ == "__main__":
+    preload()
     serve(Spec.from_json(Path(sys.argv[1]).read_text(encoding="utf-8")), int(sys.argv[2]), output=1)

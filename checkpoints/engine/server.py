@@ -20,7 +20,8 @@ from checkpoints.engine.serve import Spec
 from checkpoints.engine.warm import Process, Starter, scrubbed_environment
 
 CPU_SECONDS = 20  # of processor time: thousands of turns; an endless loop burns it in 20 s
-START_SECONDS = 30.0  # of wall-clock time until it serves, on a busy machine too
+PRELOAD_SECONDS = 120.0  # of wall-clock time to import the SDKs, in an interpreter of its own
+START_SECONDS = 15.0  # from then until it serves, on a busy machine too
 STOP_SECONDS = 5.0
 _IGNORED = shutil.ignore_patterns(
     "__pycache__", ".venv", "venv", "node_modules", ".git", ".*_cache", "*.db", "*.db-*"
@@ -51,18 +52,25 @@ class ServerProcess:
         """Start and wait until it serves. `output`: a file descriptor. Raises `CannotStart`."""
         (self._run_folder / "status.jsonl").unlink(missing_ok=True)
         self._process = self._starter.start(spec, listening, output)
-        give_up = time.monotonic() + START_SECONDS
+        give_up = time.monotonic() + PRELOAD_SECONDS
+        importing = False
         while True:
             ended = self._process.poll()  # before the facts: its last words come first
             for fact in self.facts():
+                if fact.get("phase") == "importing" and not importing:
+                    importing, give_up = True, time.monotonic() + START_SECONDS
                 if fact.get("phase") == "serving":
                     return
                 if fact.get("phase") == "failed":
                     raise CannotStart(fact["kind"], fact["message"])
             if ended is not None:
-                raise CannotStart("killed", _ending(ended))
+                kind = "hang" if ended == -signal.SIGXCPU else "killed"
+                raise CannotStart(kind, _ending(ended))
             if time.monotonic() > give_up:
-                raise CannotStart("hang", "it was still not serving after half a minute")
+                raise CannotStart(
+                    "hang",
+                    f"it was still not serving after {START_SECONDS:.0f} seconds; an endless loop, or a call that never returns, does that",
+                )
             await asyncio.sleep(0.005)
 
     def facts(self) -> list[dict[str, Any]]:
@@ -175,7 +183,7 @@ def student_position(log: str) -> str | None:
 
 def _ending(code: int) -> str:
     if code == -signal.SIGXCPU:
-        return f"it used {CPU_SECONDS} seconds of processor time: an endless loop?"
+        return "it used up the processor time it was given; an endless loop does that"
     if code < 0:
         return f"the system ended it with signal {signal.Signals(-code).name}"
     return f"the process ended by itself, with exit code {code}"

@@ -114,6 +114,18 @@ _TRACEBACK = re.compile(
 _FRAME = re.compile(r'^  File "(app/[^"]+)", line \d+.*\n(?:    .*\n)*', re.MULTILINE)
 
 
+_IN_OTHER_WORDS = {
+    "has no attribute 'model_dump_json'": "`respond()` yielded something that is no event.",
+    "'async for' requires an object with __aiter__": "`respond()` is no async generator: it must "
+    "be `async def`, and `yield` its events.",
+}
+
+
+def in_other_words(traceback: str) -> str | None:
+    """What an exception of the SDK means for who wrote the lesson, where that is not plain."""
+    return next((said for sign, said in _IN_OTHER_WORDS.items() if sign in traceback), None)
+
+
 def student_traceback(log: str) -> str | None:
     """The student's own frames of the last traceback in a log, and the error; None without one."""
     found = list(_TRACEBACK.finditer(log))

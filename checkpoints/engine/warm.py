@@ -26,6 +26,10 @@ class StarterError(Exception):
     """The processes that serve student code cannot be started on this machine."""
 
 
+class JudgeError(Exception):
+    """The checks themselves could not run: our fault or the machine's, no verdict on the work."""
+
+
 class Process(Protocol):
     """A started server process."""
 

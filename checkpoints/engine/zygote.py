@@ -18,47 +18,16 @@ import socket
 import sys
 from contextlib import suppress
 
-from checkpoints.engine.serve import Spec, serve
-
-# What lessons import. Heavy ones first; shared modules must not read the environment on import.
-PRELOAD = (
-    "agents",
-    "chatkit.agents",
-    "chatkit.server",
-    "fastapi",
-    "uvicorn",
-    "uvicorn.protocols.http.auto",
-    "uvicorn.lifespan.on",
-    "uvicorn.loops.auto",
-    "aiosqlite",
-    "jwt",
-    "shared.endpoint",
-    "shared.models.offline",
-    "shared.models.compatible",
-    "shared.store",
-    "shared.task_manager",
-    "shared.console",
-)
+from checkpoints.engine.serve import Spec, preload, serve
 
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
-    for name in PRELOAD:
-        __import__(name)
-    _build_the_slow_parts()
+    preload()
     gc.collect()
     gc.freeze()  # the children's collector leaves the shared pages alone
     _say(control, event="ready")
     _loop(control)
-
-
-def _build_the_slow_parts() -> None:
-    """Build what the SDK builds on the first request: pydantic's validators for the protocol."""
-    from chatkit.types import ChatKitReq
-
-    from shared import sdk
-
-    sdk.kept_adapter(ChatKitReq)
 
 
 def _loop(control: socket.socket) -> None:

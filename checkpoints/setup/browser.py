@@ -1,0 +1,68 @@
+"""Find a browser for the tests that look at a page, or get one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from checkpoints.bootstrap import VENV_PYTHON
+from checkpoints.setup.steps import SetupError, install_with_apt, say, succeeds
+
+_PROGRAMS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "microsoft-edge",
+    "msedge",
+)
+_MACOS = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+)
+_LAUNCH = """
+from playwright.sync_api import sync_playwright
+with sync_playwright() as playwright:
+    playwright.chromium.launch().close()
+"""
+
+
+def find() -> str | None:
+    """The path of a Chromium, Chrome or Edge of this machine; `WORKBOOK_BROWSER` comes first.
+
+    None where there is none: Playwright then uses its own, if that was installed.
+    """
+    chosen = os.environ.get("WORKBOOK_BROWSER")
+    if chosen:
+        return shutil.which(chosen)
+    on_path = (shutil.which(name) for name in _PROGRAMS)
+    in_applications = (path for path in _MACOS if Path(path).exists())
+    return next(filter(None, on_path), None) or next(in_applications, None)
+
+
+def require(lock: int) -> None:
+    """Return when there is a browser, installing one if need be. Raises `SetupError`."""
+    chosen = os.environ.get("WORKBOOK_BROWSER")
+    if find():
+        return
+    if chosen:
+        raise SetupError(
+            f"WORKBOOK_BROWSER={chosen} is no program on this machine. Correct the path, or unset "
+            "the variable, and the workbook looks for a browser itself."
+        )
+    playwrights_own = [VENV_PYTHON, "-c", _LAUNCH]
+    if succeeds(playwrights_own, lock):
+        return
+    say("Getting a browser for the page tests (once) …")
+    download = [VENV_PYTHON, "-m", "playwright", "install", "chromium-headless-shell"]
+    if succeeds(download, lock) and succeeds(playwrights_own, lock):
+        return
+    if install_with_apt("chromium", lock) and find():
+        return
+    raise SetupError(
+        "The tests of the pages need a browser, and none could be installed. Install Chrome, or "
+        "type  sudo apt install chromium  and then the same command again. "
+        "make test-quick  needs no browser."
+    )

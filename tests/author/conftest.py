@@ -1,0 +1,92 @@
+"""Judges every wrong and right work once, and ends the run with a table of the figures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkpoints import lesson as lessons
+from checkpoints.lesson import ROOT
+from checkpoints.submission import build_example, examples
+
+_TABLE = pytest.StashKey[dict[int, list[str]]]()
+
+Results = dict[str, dict[str, Any]]
+"""Name of the work → the report that `make grade-NN JSON=1` gives."""
+
+
+def grade(lesson: lessons.Lesson, folder: Path) -> Results:
+    """Grade a folder of works with the command that an instructor types."""
+    command = [sys.executable, "-m", "checkpoints", "grade", lesson.name, "--json", "--seed", "4"]
+    done = subprocess.run(
+        [*command, "--class", str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return {report["submission"]: report for report in json.loads(done.stdout)}
+
+
+@cache
+def _graded(number: int) -> Results:
+    lesson = lessons.load(number)
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in ("wrong", "right"):
+            for name in examples(lesson, kind):
+                app = build_example(lesson, kind, name)
+                shutil.copytree(app, Path(folder, f"{kind}-{name}", "app"))
+        return grade(lesson, Path(folder))
+
+
+@pytest.fixture(scope="session")
+def graded(pytestconfig: pytest.Config) -> Callable[[int], Results]:
+    """The reports on all wrong and right works of a lesson, by number."""
+
+    def report(number: int) -> Results:
+        results = _graded(number)
+        pytestconfig.stash.setdefault(_TABLE, {})[number] = _row(number, results)
+        return results
+
+    return report
+
+
+def _row(number: int, results: Results) -> list[str]:
+    lesson = lessons.load(number)
+    wrong, right = examples(lesson, "wrong"), examples(lesson, "right")
+    caught = 0
+    for name in wrong:
+        failed = [
+            one["name"] for one in results[f"wrong-{name}"]["results"] if one["passed"] is False
+        ]
+        caught += failed[:1] == [mistake(number, name)["check"]]
+    accepted = sum(
+        not [one for one in results[f"right-{name}"]["results"] if one["passed"] is False]
+        for name in right
+    )
+    checks = len(results[f"right-{right[0]}"]["results"])
+    return [lesson.name, str(checks), f"{caught}/{len(wrong)}", f"{accepted}/{len(right)}"]
+
+
+def mistake(number: int, name: str) -> dict[str, Any]:
+    """What `mistake.toml` says of a wrong work."""
+    import tomllib
+
+    folder = lessons.SUBMISSIONS / lessons.folder_name(number) / "wrong" / name
+    return tomllib.loads((folder / "mistake.toml").read_text(encoding="utf-8"))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    table = config.stash.get(_TABLE, {})
+    if table:
+        terminalreporter.section("How good the checks are")
+        head = ["lesson", "checks", "wrong work caught", "right work accepted"]
+        for row in [head, *table.values()]:
+            line = "  ".join(cell.ljust(len(title)) for cell, title in zip(row, head, strict=True))
+            terminalreporter.write_line(line.rstrip())

@@ -7,6 +7,7 @@ Exit status: 0 all is well, 1 a check failed, 2 it could not be judged or done h
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -277,6 +278,39 @@ def doctor() -> None:
         if finding.remedy:
             console.print(f"     {finding.remedy}", markup=False)
     raise typer.Exit(CANNOT if any(finding.ok is False for finding in findings) else 0)
+
+
+@app.command()
+def lint() -> None:
+    """Authors: check style and types."""
+    raise typer.Exit(_run_all(_LINT))
+
+
+@app.command("test-quick")
+def test_quick() -> None:
+    """Authors: the tests that start no server of a lesson and no browser, in a minute or two."""
+    raise typer.Exit(_run_all([*_LINT, ["pytest", "-q", "-m", "not slow"]]))
+
+
+@app.command()
+def test() -> None:
+    """Authors: everything."""
+    raise typer.Exit(_run_all([*_LINT, ["pytest"]]))
+
+
+_LINT = [["ruff", "check", "--quiet"], ["ruff", "format", "--quiet", "--check"], ["mypy"]]
+
+
+def _run_all(commands: list[list[str]]) -> int:
+    """Run each tool in turn, also after one has failed. Returns 0, or 1 where one failed."""
+    failed = []
+    for module, *arguments in commands:
+        done = subprocess.run([sys.executable, "-m", module, *arguments], cwd=lessons.ROOT)
+        if done.returncode:
+            failed.append(" ".join([module, *arguments]))
+    if failed:
+        errors.print(f"Failed: {', '.join(failed)}.", markup=False)
+    return 1 if failed else 0
 
 
 @app.command()

@@ -94,6 +94,7 @@ def starters_and_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", LESSONS)
 def test_starters_fail_and_checkpoints_pass(number: int, starters_and_checkpoints: Path) -> None:
     results = grade(lessons.load(number), starters_and_checkpoints / f"{number}")

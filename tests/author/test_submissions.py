@@ -11,6 +11,8 @@ from checkpoints.submission import examples
 
 from .conftest import Results, mistake
 
+pytestmark = pytest.mark.slow
+
 LESSONS = lessons.numbers()
 WRONG = [(number, name) for number in LESSONS for name in examples(lessons.load(number), "wrong")]
 RIGHT = [(number, name) for number in LESSONS for name in examples(lessons.load(number), "right")]

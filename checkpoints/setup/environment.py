@@ -67,7 +67,7 @@ def _set_up(level: str, lock: int) -> None:
 def _usable() -> bool:
     """Whether pip can bring the `.venv` that is there up to date.
 
-    It must be complete, made in this place by this Python, and start. pip puts back a package
+    It must be complete, and made in this place by this Python. pip puts back a package
     whose `.dist-info` is gone; that one lost its files, pip does not see.
     """
     try:
@@ -75,10 +75,9 @@ def _usable() -> bool:
     except OSError:
         return False
     return (
-        True
+        set(bootstrap.place()) <= stamped
         and os.path.realpath(VENV_PYTHON) == os.path.realpath(sys.executable)
         and all(name.endswith(".dist-info") for name in bootstrap.missing(stamped))
-        and bootstrap.answers(VENV_PYTHON)
     )
 
 
@@ -114,5 +113,6 @@ def _require_venv_module(lock: int) -> None:
 def _stamp(lines: list[str]) -> None:
     """Written whole or not at all: half a stamp would be believed."""
     draft = Path(bootstrap.STAMP + ".new")
+    lines = [*lines, "has pyvenv.cfg"]  # Without it, our interpreter is the system's.
     draft.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
     draft.replace(bootstrap.STAMP)

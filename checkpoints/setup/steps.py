@@ -84,6 +84,7 @@ def succeeds(command: list[str], lock: int) -> bool:
     """
     environment = clean_environment() | {
         "PIP_USER": "0",
+        "PIP_REQUIRE_VIRTUALENV": "1",
         "PIP_NO_INPUT": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "DEBIAN_FRONTEND": "noninteractive",

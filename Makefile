@@ -1,0 +1,94 @@
+# The workbook's whole interface. Every target is one line over `python -m checkpoints`, which reads
+# the variables below from its environment: make exports what is set on its command line.
+# GNU make 3.81 (macOS) has to do, so nothing newer is used.
+
+## For students (NN is 01 to 08):
+##   make lesson-NN    start your server of lesson NN     FROM=checkpoint|mistake:NAME  PORT=number
+##   make check-NN     see what works and what does not   SUBMISSION=folder  FORCE=1  JSON=1  SEED=number
+##   make hint-NN      show the next hint for what failed
+##   make diff-NN      show what lesson NN adds to the code of the lesson before
+##   make mine-NN      show your own changes in lesson NN
+##   make reset-NN     begin lesson NN again; your work is kept aside
+##   make rows-NN      show what lesson NN's database holds
+##   make progress     show which lessons you have passed
+##   make doctor       look for what could be wrong with this machine
+##
+## For instructors:
+##   make grade-NN     grade lesson NN for a folder of clones   CLASS=folder  CSV=1  JSON=1
+##
+## For authors:
+##   make test         run all tests of the workbook itself
+##   make test-quick   run the tests that need neither a browser nor a lesson's server
+##   make lint         check style and types
+##   make generate     write the starters in lessons/ anew
+##   make lock         pin the packages anew   UPGRADE=1 takes the newest versions
+##   make help         show this list
+
+PYTHON ?= python3
+
+# -ES: a broken PYTHONHOME must not stop us before we can speak, and site-packages need no reading.
+WORKBOOK = @command -v $(firstword $(PYTHON)) >/dev/null || { \
+	echo "There is no $(firstword $(PYTHON)) on this machine. Install Python 3.11 or newer," \
+	"or name yours: make $@ PYTHON=/path/to/python" >&2; exit 2; }; \
+	exec $(PYTHON) -ES checkpoints/bootstrap.py
+
+numbers := 01 02 03 04 05 06 07 08
+verbs := lesson check hint diff mine reset rows grade
+singles := progress doctor test test-quick lint generate lock help
+each = $(addprefix $(1)-,$(numbers))
+
+.SUFFIXES:
+.PHONY: $(singles) $(foreach verb,$(verbs),$(call each,$(verb)))
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+$(call each,lesson): lesson-%:
+	$(WORKBOOK) run -- lesson $*
+
+$(call each,check): check-%:
+	$(WORKBOOK) run -- check $*
+
+$(call each,hint): hint-%:
+	$(WORKBOOK) run -- hint $*
+
+$(call each,diff): diff-%:
+	$(WORKBOOK) run -- diff $*
+
+$(call each,mine): mine-%:
+	$(WORKBOOK) run -- mine $*
+
+$(call each,reset): reset-%:
+	$(WORKBOOK) run -- reset $*
+
+$(call each,rows): rows-%:
+	$(WORKBOOK) run -- rows $*
+
+$(call each,grade): grade-%:
+	$(WORKBOOK) run -- grade $*
+
+progress doctor generate:
+	$(WORKBOOK) run -- $@
+
+test:
+	$(WORKBOOK) test -- test
+
+test-quick lint:
+	$(WORKBOOK) author -- $@
+
+lock:
+	$(WORKBOOK) lock
+
+# A wrong name gets the right one. The folders are named because make takes a folder that is there for
+# a target that is already made.
+.PHONY: lessons checkpoints shared tests
+verb = $(firstword $(foreach verb,$(verbs),$(if $(findstring $(verb),$@),$(verb))))
+number = $(firstword $(foreach number,$(numbers),$(if $(findstring $(number:0%=%),$@),$(number))) 02)
+near-miss = $(error There is no target "$@". $(if $(verb),Write for example: make $(verb)-$(number) \
+	(the lessons are 01 to 08, with two digits),Type make alone to see them all))
+
+lessons checkpoints shared tests:
+	$(near-miss)
+
+.DEFAULT:
+	$(near-miss)

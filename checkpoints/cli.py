@@ -273,7 +273,7 @@ def doctor() -> None:
     signs = marks(console)
     findings = diagnose()
     for finding in findings:
-        outcome = {True: "passed", False: "failed"}.get(finding.ok, "not reached")  # type: ignore[call-overload]
+        outcome = "not reached" if finding.ok is None else "passed" if finding.ok else "failed"
         console.print(f" {signs[outcome]} {finding.name}: {finding.detail}", markup=False)
         if finding.remedy:
             console.print(f"     {finding.remedy}", markup=False)

@@ -63,7 +63,8 @@ def run(lesson: Lesson, app: Path, port: int, console: Console) -> None:
         )
         process = ServerProcess(starter, Path(folder))
         try:
-            console.print("Starting …", end="\r")
+            if console.is_terminal:
+                console.print("Starting …", end="\r")
             if asyncio.run(_serve(process, spec, listening, console)):
                 _banner(lesson, app, port, settings, console)
             for _ in watchfiles.watch(app, raise_interrupt=False):

@@ -50,9 +50,9 @@ class _ClockDatetime(datetime):
 
 def adjust() -> None:
     """Make the three adjustments, once per process. `shared.endpoint` calls this."""
-    chatkit.server.TypeAdapter = _KeptTypeAdapter  # type: ignore[misc,assignment]
+    chatkit.server.TypeAdapter = _KeptTypeAdapter  # type: ignore[attr-defined,assignment]
     # Both modules, for `chatkit.agents` subtracts the times that `chatkit.server` made.
-    chatkit.server.datetime = _ClockDatetime  # type: ignore[misc]
-    chatkit.agents.datetime = _ClockDatetime  # type: ignore[misc]
+    chatkit.server.datetime = _ClockDatetime  # type: ignore[attr-defined]
+    chatkit.agents.datetime = _ClockDatetime  # type: ignore[attr-defined]
     if not get_settings().tracing:
         agents.set_tracing_disabled(True)

@@ -69,7 +69,8 @@ class ServerProcess:
             if time.monotonic() > give_up:
                 raise CannotStart(
                     "hang",
-                    f"it was still not serving after {START_SECONDS:.0f} seconds; an endless loop, or a call that never returns, does that",
+                    f"it was still not serving after {START_SECONDS:.0f} seconds; an endless loop, "
+                    "or a call that never returns, does that",
                 )
             await asyncio.sleep(0.005)
 
@@ -84,7 +85,7 @@ class ServerProcess:
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGTERM)
             give_up = time.monotonic() + patience
-            while self.running and time.monotonic() < give_up:
+            while self.running and time.monotonic() < give_up:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.01)
         self.kill()  # also what it may have started itself
         self._process = None

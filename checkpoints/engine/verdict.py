@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import Any, Literal
 
-import pytest
+# pytest names it `pytest.skip.Exception`, which type checkers cannot derive from.
+from _pytest.outcomes import Skipped
 
 Outcome = Literal["passed", "failed", "not reached", "not judged"]
 
@@ -30,7 +31,7 @@ class Failed(Exception):
         self.misconception = misconception
 
 
-class NotJudged(pytest.skip.Exception):
+class NotJudged(Skipped):
     """This check says nothing about this work, or cannot be made on this machine. Says why."""
 
 
@@ -108,7 +109,9 @@ class Report:
 
 
 _TRACEBACK = re.compile(
-    r"^ *Traceback \(most recent call last\):\n((?:[ |+].*\n|\n)*)([A-Za-z_][\w.]*(?::.*)?(?:\n(?!\s).*)?)",
+    r"^ *Traceback \(most recent call last\):\n"
+    r"((?:[ |+].*\n|\n)*)"  # frames
+    r"([A-Za-z_][\w.]*(?::.*)?)",  # the exception
     re.MULTILINE,
 )
 _FRAME = re.compile(r'^  File "(app/[^"]+)", line \d+.*\n(?:    .*\n)*', re.MULTILINE)
@@ -134,4 +137,4 @@ def student_traceback(log: str) -> str | None:
     # An error wrapped into others is told by the one that touched the student's code.
     chosen = next((one for one in reversed(found) if _FRAME.search(one[1])), found[-1])
     frames = "".join(match[0] for match in _FRAME.finditer(chosen[1]))
-    return dedent(frames) + chosen[2].splitlines()[0]
+    return dedent(frames) + chosen[2]

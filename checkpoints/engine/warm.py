@@ -1,7 +1,7 @@
 """Starting server processes, warm where the platform can fork, fresh where it cannot.
 
-Two ways to do it: `Forking` asks the zygote; `Fresh` starts an interpreter each time (macOS, whose system libraries do not
-survive a fork, or `WORKBOOK_FORK=0`).
+Two ways to do it: `Forking` asks the zygote; `Fresh` starts an interpreter each time (macOS, whose
+system libraries do not survive a fork, or `WORKBOOK_FORK=0`).
 """
 
 from __future__ import annotations

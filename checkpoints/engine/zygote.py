@@ -20,6 +20,8 @@ from contextlib import suppress
 
 from checkpoints.engine.serve import Spec, preload, serve
 
+_FOR_OUR_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
@@ -35,7 +37,9 @@ def _loop(control: socket.socket) -> None:
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started us
+    # They reach the whole group, and are for the process that started us: its end is ours.
+    for number in _FOR_OUR_PARENT:
+        signal.signal(number, signal.SIG_IGN)
     selector = selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ)
     selector.register(wake_read, selectors.EVENT_READ)
@@ -76,7 +80,8 @@ def _fork(
         return pid
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in _FOR_OUR_PARENT:
+        signal.signal(number, signal.SIG_DFL)
     selector.close()
     control.close()
     serve(Spec.from_json(spec), *descriptors)

@@ -1,4 +1,4 @@
-"""Each wrong work is caught by the check that is meant to, with the words that help; right work passes."""
+"""Wrong work is caught by the check that is meant to, with words that help; right work passes."""
 
 from __future__ import annotations
 

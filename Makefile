@@ -5,9 +5,11 @@
 ## For students (NN is 01 to 08):
 ##   make lesson-NN    start your server of lesson NN     FROM=checkpoint|mistake:NAME  PORT=number
 ##   make check-NN     see what works and what does not   SUBMISSION=folder  FORCE=1  JSON=1  SEED=number
+##   make watch-NN     the same again after each save
 ##   make hint-NN      show the next hint for what failed
 ##   make diff-NN      show what lesson NN adds to the code of the lesson before
 ##   make mine-NN      show your own changes in lesson NN
+##   make start-NN     begin lesson NN   FROM=mine: on your own code of the lesson before
 ##   make reset-NN     begin lesson NN again; your work is kept aside
 ##   make rows-NN      show what lesson NN's database holds
 ##   make progress     show which lessons you have passed
@@ -33,7 +35,7 @@ WORKBOOK = @command -v $(firstword $(PYTHON)) >/dev/null || { \
 	exec $(PYTHON) -ES checkpoints/bootstrap.py
 
 numbers := 01 02 03 04 05 06 07 08
-verbs := lesson check hint diff mine reset rows grade
+verbs := lesson check watch hint diff mine start reset rows grade
 singles := progress doctor test test-quick lint generate lock help
 each = $(addprefix $(1)-,$(numbers))
 
@@ -49,6 +51,9 @@ $(call each,lesson): lesson-%:
 $(call each,check): check-%:
 	$(WORKBOOK) run -- check $*
 
+$(call each,watch): watch-%:
+	$(WORKBOOK) run -- watch $*
+
 $(call each,hint): hint-%:
 	$(WORKBOOK) run -- hint $*
 
@@ -57,6 +62,9 @@ $(call each,diff): diff-%:
 
 $(call each,mine): mine-%:
 	$(WORKBOOK) run -- mine $*
+
+$(call each,start): start-%:
+	$(WORKBOOK) run -- start $*
 
 $(call each,reset): reset-%:
 	$(WORKBOOK) run -- reset $*

@@ -134,6 +134,16 @@ def _gate(which: Lesson) -> None:
 
 
 @app.command()
+def watch(which: Which, from_: From = None, submission: Submission = None) -> None:
+    """Grade again after each save."""
+    from checkpoints.watch import watch
+
+    work = find_app(which, submission=submission, from_=from_)
+    own = not submission and from_ in (None, "mine")
+    watch(which, work, submission or from_ or f"lessons/{which.name}", console, own=own)
+
+
+@app.command()
 def grade(
     which: Which,
     folder: Annotated[Path, typer.Option("--class", envvar="CLASS", help="holds a clone each")],
@@ -226,8 +236,31 @@ def reset(which: Which) -> None:
     from checkpoints import starter
 
     kept = starter.keep_a_copy(which)
-    starter.write(which, which.folder)
+    starter.write(starter.build(which), which.folder)
     console.print(f"lessons/{which.name}/app is the starter again.")
+    _say_where(kept)
+
+
+@app.command()
+def start(which: Which, from_: From = None) -> None:
+    """Begin a lesson: with the starter, or FROM=mine with one's own code of the lesson before."""
+    from checkpoints import starter
+
+    if from_ == "mine":
+        files = starter.build_on(which, lessons.LESSONS / lessons.folder_name(which.number - 1))
+    elif from_ in (None, "checkpoint"):
+        files = starter.build(which)
+    else:
+        _give_up(f"FROM={from_} is not known here. It can be mine or checkpoint.")
+    kept = starter.keep_a_copy(which)
+    starter.write(files, which.folder)
+    console.print(f"lessons/{which.name}/app is ready. What this lesson touches:")
+    for touch in {touch.symbol: touch for touch in reversed(which.touches)}.values():
+        console.print(f"  {touch.symbol}  ({touch.section})", markup=False)
+    _say_where(kept)
+
+
+def _say_where(kept: Path | None) -> None:
     if kept:
         console.print(f"What was there is kept in {kept.relative_to(lessons.ROOT)}.")
 
@@ -320,8 +353,9 @@ def generate() -> None:
 
     for number in lessons.numbers():
         one = lessons.load(number)
-        starter.write(one, one.folder)
-        (one.checkpoint / "starter.sha256").write_text(starter.manifest(starter.build(one)))
+        files = starter.build(one)
+        starter.write(files, one.folder)
+        (one.checkpoint / "starter.sha256").write_text(starter.manifest(files))
         console.print(f"lessons/{one.name}/app")
 
 

@@ -30,17 +30,41 @@ _Import = ast.Import | ast.ImportFrom
 
 def build(lesson: Lesson) -> dict[str, bytes]:
     """Return the starter: path below the lesson's folder → content."""
-    before = CHECKPOINTS / folder_name(lesson.number - 1)
-    files = {
-        str(file.relative_to(before)): file.read_bytes()
-        for file in sorted((before / "app").rglob("*"))
+    files = _read(CHECKPOINTS / folder_name(lesson.number - 1))
+    files.update(_changed(lesson, files))
+    return files
+
+
+def build_on(lesson: Lesson, before: Path) -> dict[str, bytes]:
+    """Return a starter on somebody's own folder of the lesson before: their code, and the new files.
+
+    What the lesson changes in files that are theirs, they change themselves: `lesson.toml` lists it.
+    """
+    files = _read(before)
+    reference = _read(CHECKPOINTS / folder_name(lesson.number - 1))
+    made = _changed(lesson, reference)
+    files.update({name: content for name, content in made.items() if name not in files})
+    return files
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    """The files of `app` in a lesson's folder."""
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted((folder / "app").rglob("*"))
         if file.is_file() and "__pycache__" not in file.parts
     }
+
+
+def _changed(lesson: Lesson, files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files that the lesson touches, with stubs for what is new in them."""
+    changed = {}
     for name in dict.fromkeys(touch.file for touch in lesson.touches):
         reference = lesson.checkpoint / name
         if not name.endswith(".py") or not reference.exists():
             continue
-        touches = {touch.name: touch for touch in lesson.touches if touch.file == name}
+        # A symbol may be listed for several concepts; its stub names the first one's section.
+        touches = {touch.name: touch for touch in reversed(lesson.touches) if touch.file == name}
         wanted = reference.read_text(encoding="utf-8")
         old = files.get(name)
         made = (
@@ -48,8 +72,8 @@ def build(lesson: Lesson) -> dict[str, bytes]:
             if old
             else _strip(wanted, touches, lesson)
         )
-        files[name] = made.encode()
-    return files
+        changed[name] = made.encode()
+    return changed
 
 
 def manifest(files: dict[str, bytes]) -> str:
@@ -60,10 +84,10 @@ def manifest(files: dict[str, bytes]) -> str:
     )
 
 
-def write(lesson: Lesson, folder: Path) -> None:
-    """Write the starter's `app` into a lesson's folder in place of what is there."""
+def write(files: dict[str, bytes], folder: Path) -> None:
+    """Write a starter's `app` into a lesson's folder in place of what is there."""
     shutil.rmtree(folder / "app", ignore_errors=True)
-    for name, content in build(lesson).items():
+    for name, content in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)

@@ -87,7 +87,7 @@ def starters_and_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("class")
     for number in LESSONS:
         lesson = lessons.load(number)
-        starter.write(lesson, folder / f"{number}" / "starter")
+        starter.write(starter.build(lesson), folder / f"{number}" / "starter")
         for later in (other for other in LESSONS if other >= number):
             app = CHECKPOINTS / folder_name(later) / "app"
             shutil.copytree(app, folder / f"{number}" / f"checkpoint-{later}" / "app")

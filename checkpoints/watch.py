@@ -1,0 +1,67 @@
+"""`make watch-NN`: judge the work again whenever a file of it is saved."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+
+import watchfiles
+from rich.console import Console
+
+from checkpoints import report
+from checkpoints.engine.judge import judge
+from checkpoints.engine.plugin import Job
+from checkpoints.engine.warm import Starter, make_starter
+from checkpoints.lesson import Lesson
+from checkpoints.progress import Progress
+
+
+def watch(lesson: Lesson, app: Path, name: str, console: Console, *, own: bool) -> None:
+    """Judge now and after each save, until Ctrl-C. The SDKs are imported once, at the start."""
+    polling = _must_poll()
+    if polling:
+        console.print(
+            "This system does not report changes: the files are looked at 3 times a second."
+        )
+    starter = make_starter()
+    try:
+        _judge(lesson, Job(app, name), starter, console, own=own)
+        changes = watchfiles.watch(
+            app, force_polling=polling, poll_delay_ms=300, raise_interrupt=False
+        )
+        for _ in changes:
+            console.print()
+            _judge(lesson, Job(app, name), starter, console, own=own)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        starter.close()
+    console.print("\nStopped.")
+
+
+def _judge(lesson: Lesson, job: Job, starter: Starter, console: Console, *, own: bool) -> None:
+    """One round. Only what is red is shown at length: nothing is drawn over."""
+    began = time.perf_counter()
+    console.rule(f"Lesson {lesson.number:02d} · {time.strftime('%H:%M:%S')}")
+    [found] = judge(
+        lesson,
+        [job],
+        starter=starter,
+        on_verdict=lambda _, verdict: report.print_verdict(console, lesson, verdict),
+    )
+    if own:
+        Progress().note(lesson, found, job.app)
+    report.print_summary(console, lesson, found)
+    console.print(
+        f"Judged in {time.perf_counter() - began:.1f} s. Save a file to repeat; Ctrl-C ends."
+    )
+
+
+def _must_poll() -> bool:
+    """WSL says nothing about files on Windows' own disks; some network disks neither."""
+    asked = os.environ.get("WATCHFILES_FORCE_POLLING", "")
+    if asked:
+        return asked.lower() not in ("0", "false", "no")
+    return "microsoft" in platform.uname().release.lower()

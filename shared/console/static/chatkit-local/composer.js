@@ -1,0 +1,90 @@
+// The box one writes in. Enter sends, Shift+Enter makes a new line, Escape stops an answer.
+
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+
+export class Composer {
+  #width = 0;
+  #measured = null; // the width and text that the height was made for
+
+  constructor({ onSend, onStop }) {
+    this.onSend = onSend;
+    this.onStop = onStop;
+    this.busy = false;
+    this.ready = false;
+    this.input = h("textarea", { rows: "1", "aria-label": "Message", enterkeyhint: "send" });
+    this.button = h("button.send", { type: "button", onclick: () => this.#press() });
+    this.node = h("div.composer", {}, this.input, this.button);
+    this.node.addEventListener("click", (event) => event.target === this.node && this.focus());
+    this.input.addEventListener("input", () => this.render());
+    this.input.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(([{ contentRect }]) => {
+      this.#width = contentRect.width;
+      this.#grow();
+    }).observe(this.node);
+  }
+
+  get value() {
+    return this.input.value;
+  }
+
+  set value(text) {
+    this.input.value = text;
+    this.render();
+  }
+
+  focus() {
+    this.input.focus();
+  }
+
+  /** `allowCancel` is the server's word on whether a turn may be stopped. */
+  update({ ready, busy, allowCancel, locked, placeholder }) {
+    Object.assign(this, { ready, busy, allowCancel, locked });
+    this.input.placeholder = locked || placeholder;
+    this.render();
+  }
+
+  render() {
+    const { ready, busy, allowCancel, locked } = this;
+    this.input.disabled = !ready || Boolean(locked);
+    const label = busy ? "Stop" : "Send message";
+    if (this.button.title !== label) {
+      this.button.title = label;
+      this.button.setAttribute("aria-label", label);
+      this.button.replaceChildren(icon(busy ? "stop" : "send", 18));
+    }
+    this.button.classList.toggle("stop", busy);
+    this.button.disabled = busy ? !allowCancel : this.input.disabled || !this.value.trim();
+    this.#grow();
+  }
+
+  /** Grow with the text, up to the limit in the style sheet. Measured only where it can differ:
+   *  this is called with every word of an answer, and measuring makes the browser lay out the page. */
+  #grow() {
+    const key = `${this.#width} ${this.value}`;
+    if (this.#measured === key) return;
+    this.#measured = key;
+    this.input.style.height = "auto";
+    this.input.style.height = `${this.input.scrollHeight}px`;
+  }
+
+  #press() {
+    if (this.busy) this.onStop();
+    else this.#send();
+  }
+
+  #key(event) {
+    if (event.key === "Escape" && this.busy) this.onStop();
+    // While an input method composes a character, Enter chooses it.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    if (!this.busy) this.#send();
+  }
+
+  #send() {
+    const text = this.value.trim();
+    if (!text || this.input.disabled) return;
+    this.value = "";
+    this.onSend(text);
+  }
+}

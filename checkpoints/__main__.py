@@ -1,5 +1,10 @@
 """`python -m checkpoints`: the CLI behind the Makefile."""
 
-from checkpoints.cli import main
+import sys
 
-main()
+try:
+    from checkpoints.cli import main
+
+    main()
+except KeyboardInterrupt:  # before it could be caught
+    sys.exit(130)

@@ -1,16 +1,20 @@
 """The commands behind the Makefile, as `python -m checkpoints COMMAND`.
 
 Options come from the environment too, since make hands `make check-02 SUBMISSION=dir` on that way.
-Exit status: 0 all is well, 1 a check failed, 2 it could not be judged or done here.
+Exit status: 0 all is well, 1 a check failed, 2 it could not be judged or done here, 130 stopped.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -27,10 +31,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Run, check and compare the lessons. `make` lists the same commands.",
 )
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+# What is printed may come from a student's work: square brackets in it are no markup.
+console = Console(highlight=False, markup=False, emoji=False)
+errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 CANNOT = 2
+STOPPED = 130
 
 
 def _lesson(text: str) -> Lesson:
@@ -49,7 +55,10 @@ Submission = Annotated[
 Force = Annotated[bool, typer.Option(envvar="FORCE", help="go on past the gate")]
 Json = Annotated[bool, typer.Option("--json", envvar="JSON", help="the report for programs")]
 Seed = Annotated[int | None, typer.Option(envvar="SEED", help="of the random words")]
-Port = Annotated[int | None, typer.Option(envvar="PORT", help="default: 8000 and the number")]
+Port = Annotated[
+    int | None,
+    typer.Option(envvar="PORT", min=1, max=65535, help="default: 8000 and the number"),
+]
 
 
 @app.command()
@@ -62,12 +71,8 @@ def lesson(
     port = port or 8000 + which.number
     try:
         run(which, find_app(which, submission=submission, from_=from_), port, console)
-    except PortTaken:
-        number = f"{which.number:02d}"
-        _give_up(
-            f"Port {port} is taken: a server is running there already, perhaps this lesson in another "
-            f"window. Stop it, or type: make lesson-{number} PORT={port + 100}"
-        )
+    except PortTaken as error:
+        _give_up(f"{error} Type: make lesson-{which.number:02d} PORT={port % 65000 + 100}")
 
 
 @app.command()
@@ -95,7 +100,8 @@ def check(
 
         name = submission or from_ or f"lessons/{which.name}"
         if not as_json:
-            console.print(f"[bold]Lesson {which.number:02d} · {which.title}[/bold]  {name}\n")
+            console.print(f"Lesson {which.number:02d} · {which.title}", style="bold", end="  ")
+            console.print(f"{name}\n")
 
         def show(_: Any, verdict: Any) -> None:
             if not as_json:
@@ -109,7 +115,7 @@ def check(
 
         Progress().note(which, found, work)
     if as_json:
-        typer.echo(json.dumps(reports.as_json(which, found), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(reports.as_json(which, found), indent=2))
     else:
         reports.print_summary(console, which, found)
     raise typer.Exit(0 if found.passed else 1)
@@ -155,26 +161,31 @@ def grade(
     from checkpoints import report as reports
     from checkpoints.engine.judge import judge
     from checkpoints.engine.plugin import Job
+    from checkpoints.engine.verdict import Report
     from checkpoints.engine.warm import make_starter
 
+    folder = Path(os.path.expanduser(folder))
     if not folder.is_dir():
         _give_up(f"{folder} is not a folder. CLASS=folder names one that holds a clone each.")
-    jobs = []
-    for clone in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
+    jobs, missing = [], []
+    for clone in sorted(folder.iterdir()):
+        if not clone.is_dir() or clone.name.startswith("."):
+            continue
         try:
             jobs.append(Job(find_app(which, submission=str(clone)), clone.name))
         except SubmissionError as error:
-            errors.print(f"Left out: {error}")
+            missing.append(Report(which.number, clone.name))
+            _complain(str(error))
     if not jobs:
         _give_up(f"No clone in {folder} holds work for lesson {which.number:02d}.")
     starter = make_starter()
     try:
-        found = judge(which, jobs, seed=seed, starter=starter)
+        found = judge(which, jobs, seed=seed, starter=starter) + missing
     finally:
         starter.close()
     if as_json:
         every = [reports.as_json(which, one) for one in found]
-        typer.echo(json.dumps(every, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(every, indent=2))
     elif as_csv:
         typer.echo(reports.as_csv(found), nl=False)
     else:
@@ -198,10 +209,9 @@ def hint(which: Which) -> None:
         console.print(f"Nothing failed when lesson {number} was checked last. make check-{number}")
         return
     tier = progress.next_hint(which, touch.concept, len(touch.hints))
-    console.print(
-        f"[bold]{touch.concept}[/bold]  {touch.symbol}  (hint {tier + 1} of {len(touch.hints)})"
-    )
-    console.print(touch.hints[tier], markup=False)
+    console.print(touch.concept, style="bold", end="  ")
+    console.print(f"{touch.symbol}  (hint {tier + 1} of {len(touch.hints)})")
+    console.print(touch.hints[tier])
     console.print(f"Read: {which.link(touch.section)}")
     if tier + 1 == len(touch.hints):
         console.print(
@@ -256,7 +266,7 @@ def start(which: Which, from_: From = None) -> None:
     starter.write(files, which.folder)
     console.print(f"lessons/{which.name}/app is ready. What this lesson touches:")
     for touch in {touch.symbol: touch for touch in reversed(which.touches)}.values():
-        console.print(f"  {touch.symbol}  ({touch.section})", markup=False)
+        console.print(f"  {touch.symbol}  ({touch.section})")
     _say_where(kept)
 
 
@@ -275,7 +285,10 @@ def rows(which: Which) -> None:
     if not database.exists():
         number = f"{which.number:02d}"
         _give_up(f"Nothing is stored yet. Start `make lesson-{number}` and say something first.")
-    print_rows(console, database)
+    try:
+        print_rows(console, database)
+    except sqlite3.DatabaseError as error:
+        _give_up(f"{database} cannot be read: {error}.")
 
 
 @app.command()
@@ -294,7 +307,7 @@ def progress() -> None:
             said = f"{score[0]} of {score[1]} checks the last time"
         if kept.changed_since_pass(one):
             said += ", changed since"
-        console.print(f" {mark} {number:02d}  {one.title}  ({said})", markup=False)
+        console.print(f" {mark} {number:02d}  {one.title}  ({said})")
 
 
 @app.command()
@@ -307,9 +320,9 @@ def doctor() -> None:
     findings = diagnose()
     for finding in findings:
         outcome = "not reached" if finding.ok is None else "passed" if finding.ok else "failed"
-        console.print(f" {signs[outcome]} {finding.name}: {finding.detail}", markup=False)
+        console.print(f" {signs[outcome]} {finding.name}: {finding.detail}")
         if finding.remedy:
-            console.print(f"     {finding.remedy}", markup=False)
+            console.print(f"     {finding.remedy}")
     raise typer.Exit(CANNOT if any(finding.ok is False for finding in findings) else 0)
 
 
@@ -342,7 +355,7 @@ def _run_all(commands: list[list[str]]) -> int:
         if done.returncode:
             failed.append(" ".join([module, *arguments]))
     if failed:
-        errors.print(f"Failed: {', '.join(failed)}.", markup=False)
+        errors.print(f"Failed: {', '.join(failed)}.")
     return 1 if failed else 0
 
 
@@ -354,13 +367,18 @@ def generate() -> None:
     for number in lessons.numbers():
         one = lessons.load(number)
         files = starter.build(one)
+        starter.keep_a_copy(one)  # a student may try this command
         starter.write(files, one.folder)
         (one.checkpoint / "starter.sha256").write_text(starter.manifest(files))
         console.print(f"lessons/{one.name}/app")
 
 
-def _give_up(sentence: str) -> None:
-    errors.print(sentence, markup=False)
+def _complain(sentence: str) -> None:
+    errors.print(sentence, soft_wrap=True)  # a path stays in one piece
+
+
+def _give_up(sentence: str) -> NoReturn:
+    _complain(sentence)
     raise typer.Exit(CANNOT)
 
 
@@ -369,29 +387,30 @@ def main() -> None:
     from checkpoints.engine.warm import JudgeError, StarterError
     from shared.settings import SettingsError
 
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)  # end as after Ctrl-C: in good order
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # students print what no terminal can show
     try:
         app(prog_name="python -m checkpoints")
     except (LessonError, SubmissionError, SettingsError) as error:
-        errors.print(str(error), markup=False)
-        sys.exit(CANNOT)
+        _complain(str(error))
     except StarterError as error:
-        errors.print(
-            f"The SDKs could not be imported ({error}). `make doctor` looks closer.", markup=False
-        )
-        sys.exit(CANNOT)
+        _complain(f"The SDKs could not be imported ({error}). `make doctor` looks closer.")
     except JudgeError as error:
         log = lessons.STATE / "judge.log"
         log.parent.mkdir(exist_ok=True)
-        log.write_text(str(error), encoding="utf-8")
-        errors.print(
+        log.write_text(str(error), encoding="utf-8", errors="replace")
+        _complain(
             "The checks themselves broke; this says nothing about your work. What happened is in "
-            f"{log.relative_to(lessons.ROOT)}. `make doctor` looks whether something is missing.",
-            markup=False,
+            f"{log.relative_to(lessons.ROOT)}. `make doctor` looks whether something is missing."
         )
-        sys.exit(CANNOT)
     except PermissionError as error:
-        errors.print(f"This file cannot be written: {error.filename}.", markup=False)
-        sys.exit(CANNOT)
-    except KeyboardInterrupt:
-        errors.print("Stopped.")
-        sys.exit(130)
+        _complain(f"The system does not let this file be read or written: {error.filename}.")
+    except SystemExit as ended:
+        if ended.code == STOPPED:  # typer makes this of Ctrl-C
+            _complain("Stopped.")
+        raise
+    sys.exit(CANNOT)

@@ -8,6 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from checkpoints.submission import work_files
+
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -30,11 +32,7 @@ def print_diff(console: Console, lines: list[str]) -> None:
 
 
 def _files(folder: Path) -> set[str]:
-    return {
-        str(file.relative_to(folder))
-        for file in folder.rglob("*")
-        if file.is_file() and not {"__pycache__", "node_modules"} & set(file.parts)
-    }
+    return {str(file.relative_to(folder)) for file in work_files(folder)}
 
 
 def _lines(file: Path) -> list[str]:

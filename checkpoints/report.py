@@ -59,8 +59,13 @@ def _lesson_of(lesson: Lesson, verdict: Verdict) -> Table:
     ]
     for name, text in rows:
         if text:
-            table.add_row(name, Text(text, style="bold" if name == "observed" else ""))
+            table.add_row(name, Text(_plain(text), style="bold" if name == "observed" else ""))
     return table
+
+
+def _plain(text: str) -> str:
+    """Without what would move the cursor or colour the terminal: the text quotes a student's work."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "�" for sign in text)
 
 
 def print_summary(console: Console, lesson: Lesson, report: Report) -> None:
@@ -154,6 +159,7 @@ def print_class(console: Console, lesson: Lesson, reports: Sequence[Report]) -> 
         core = [verdict for verdict in report.verdicts if verdict.info.core]
         done = sum(verdict.outcome == "passed" for verdict in core)
         first = report.failures[0].title if report.failures else ""
+        first = first if report.verdicts else "no work for this lesson"
         table.add_row(
             report.submission,
             Text(f"{done}/{len(core)}", "green" if report.passed else "red"),

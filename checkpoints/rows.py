@@ -13,8 +13,11 @@ _NEWEST = 20
 
 
 def print_rows(console: Console, database: Path) -> None:
-    """Print each table, the newest rows last. Reads only: the server may be running."""
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    """Print each table, the newest rows last. Reads only: the server may be running.
+
+    Raises sqlite3.DatabaseError for a file that is none of SQLite's.
+    """
+    connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
     try:
         names = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
@@ -32,7 +35,8 @@ def _print_table(console: Console, connection: sqlite3.Connection, name: str) ->
     for row in reversed(found.fetchall()):
         table.add_row(*(_short(value) for value in row))
     said = f"{count} rows" if count <= _NEWEST else f"{count} rows, the newest {_NEWEST} of them"
-    console.print(f"[bold]{name}[/bold]  {said}")
+    console.print(name, style="bold", end="  ")
+    console.print(said)
     if count:
         console.print(table)
     console.print()

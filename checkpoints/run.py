@@ -11,21 +11,26 @@ import tempfile
 import time
 from pathlib import Path
 
-import watchfiles
 from rich.console import Console
 
 from checkpoints.engine.serve import Spec
 from checkpoints.engine.server import CannotStart, ServerProcess
 from checkpoints.engine.warm import make_starter
 from checkpoints.lesson import STATE, Lesson
+from checkpoints.saves import saves
 from shared.models import describe_model
 from shared.settings import Settings
 
+_TAKEN = {
+    errno.EADDRINUSE: "is taken: a server is running there already, perhaps this lesson in another "
+    "window. Stop it, or use another port.",
+    errno.EACCES: "is not for everybody: the system keeps the low ones for itself.",
+}
 _PATIENCE = 1.0  # seconds an old server gets to end: an open stream would keep it for ever
 
 
 class PortTaken(Exception):
-    """Somebody listens there already."""
+    """The port cannot be used. The text says why."""
 
 
 def listen(port: int) -> socket.socket:
@@ -33,9 +38,9 @@ def listen(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port), backlog=512)
     except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+        if error.errno not in _TAKEN:
             raise
-        raise PortTaken(port) from None
+        raise PortTaken(f"Port {port} {_TAKEN[error.errno]}") from None
 
 
 def database_of(lesson: Lesson) -> Path:
@@ -52,8 +57,12 @@ def run(lesson: Lesson, app: Path, port: int, console: Console) -> None:
     database = database_of(lesson)
     database.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="workbook-") as folder:
+        parent = app.parent
+        if app.name != "app":  # a folder with a main.py in it; the server runs app.main
+            parent = Path(folder)
+            Path(folder, "app").symlink_to(app)
         spec = Spec(
-            folder=str(app.parent),
+            folder=str(parent),
             run_folder=folder,
             environment={
                 **os.environ,
@@ -65,15 +74,22 @@ def run(lesson: Lesson, app: Path, port: int, console: Console) -> None:
         try:
             if console.is_terminal:
                 console.print("Starting …", end="\r")
-            if asyncio.run(_serve(process, spec, listening, console)):
+            saved = saves(app)
+            serving = asyncio.run(_serve(process, spec, listening, console))
+            if serving:
                 _banner(lesson, app, port, settings, console)
-            for _ in watchfiles.watch(app, raise_interrupt=False):
-                began = time.perf_counter()
-                asyncio.run(process.stop(patience=_PATIENCE))
-                if asyncio.run(_serve(process, spec, listening, console)):
-                    console.print(
-                        f"Saved, and served again after {time.perf_counter() - began:.2f} s."
-                    )
+            for again in saved:
+                if again:
+                    began = time.perf_counter()
+                    asyncio.run(process.stop(patience=_PATIENCE))
+                    serving = asyncio.run(_serve(process, spec, listening, console))
+                    if serving:
+                        took = time.perf_counter() - began
+                        console.print(f"Saved, and served again after {took:.2f} s.")
+                elif serving and (ending := process.ending(within=0)):
+                    serving = False
+                    console.print(f"The server is gone: {ending}.", style="red")
+                    console.print("Save a file, and it is started again. Ctrl-C ends.")
         except KeyboardInterrupt:
             pass
         finally:
@@ -91,21 +107,22 @@ async def _serve(
     try:
         await process.start(spec, listening, sys.stdout.fileno())
     except CannotStart as error:
-        console.print(f"The server did not start: {error}.", style="red", highlight=False)
+        console.print(f"The server did not start: {error}.", style="red")
         console.print("Mend it and save: it will be started again. Ctrl-C ends.")
         return False
     return True
 
 
 def _banner(lesson: Lesson, app: Path, port: int, settings: Settings, console: Console) -> None:
-    console.print(f"[bold]Lesson {lesson.number:02d} · {lesson.title}[/bold]")
-    console.print(f"  open    [bold]http://127.0.0.1:{port}/[/bold]")
-    console.print(f"  read    {lesson.link('').rstrip('#')}", highlight=False)
-    console.print(f"  code    {_short(app)}  (save a file, and it is served anew)", highlight=False)
-    console.print(f"  model   {describe_model(settings)}", highlight=False)
+    console.print(f"Lesson {lesson.number:02d} · {lesson.title}", style="bold")
+    console.print("  open   ", end=" ")
+    console.print(f"http://127.0.0.1:{port}/", style="bold")
+    console.print(f"  read    {lesson.link('').rstrip('#')}")
+    console.print(f"  code    {_short(app)}  (save a file, and it is served anew)", soft_wrap=True)
+    console.print(f"  model   {describe_model(settings)}", soft_wrap=True)
     console.print("  try")
     for number, thing in enumerate(lesson.things_to_try, 1):
-        console.print(f"    {number}. {thing}", highlight=False, markup=False)
+        console.print(f"    {number}. {thing}")
     console.print("  Ctrl-C stops.")
 
 

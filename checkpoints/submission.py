@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
 from checkpoints.lesson import ROOT, STATE, SUBMISSIONS, Lesson
+
+_LEFT_OUT = (
+    "__pycache__", "*.pyc", ".*_cache", ".git", ".venv", "venv", "node_modules", "*.db", "*.db-*",
+)  # fmt: skip
 
 
 class SubmissionError(Exception):
@@ -19,7 +25,7 @@ def find_app(lesson: Lesson, *, submission: str | None = None, from_: str | None
     `from_`: `checkpoint`, `mistake:NAME`, or `mine` (the default).
     """
     if submission:
-        return _in_folder(lesson, Path(submission).expanduser())
+        return _in_folder(lesson, Path(os.path.expanduser(submission)))
     match (from_ or "mine").partition(":"):
         case ("mine", "", ""):
             return _in_folder(lesson, ROOT)
@@ -51,6 +57,23 @@ def _in_folder(lesson: Lesson, folder: Path) -> Path:
             else "app or main.py."
         )
     )
+
+
+def work_files(app: Path) -> list[Path]:
+    """The files that are the work, sorted, without what tools leave behind.
+
+    A link to a file counts as that file. Links to folders are left out: they may lead in a circle.
+    """
+    found = []
+    for folder, folders, names in os.walk(app):
+        folders[:] = [name for name in folders if not _is_left_out(name)]
+        files = (Path(folder, name) for name in names if not _is_left_out(name))
+        found += [file for file in files if file.is_file()]  # no pipes, no links to nowhere
+    return sorted(found)
+
+
+def _is_left_out(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in _LEFT_OUT)
 
 
 def examples(lesson: Lesson, kind: str) -> list[str]:

@@ -7,7 +7,6 @@ import platform
 import time
 from pathlib import Path
 
-import watchfiles
 from rich.console import Console
 
 from checkpoints import report
@@ -16,6 +15,7 @@ from checkpoints.engine.plugin import Job
 from checkpoints.engine.warm import Starter, make_starter
 from checkpoints.lesson import Lesson
 from checkpoints.progress import Progress
+from checkpoints.saves import saves
 
 
 def watch(lesson: Lesson, app: Path, name: str, console: Console, *, own: bool) -> None:
@@ -27,13 +27,12 @@ def watch(lesson: Lesson, app: Path, name: str, console: Console, *, own: bool) 
         )
     starter = make_starter()
     try:
+        saved = saves(app, polling=polling)
         _judge(lesson, Job(app, name), starter, console, own=own)
-        changes = watchfiles.watch(
-            app, force_polling=polling, poll_delay_ms=300, raise_interrupt=False
-        )
-        for _ in changes:
-            console.print()
-            _judge(lesson, Job(app, name), starter, console, own=own)
+        for again in saved:
+            if again:
+                console.print()
+                _judge(lesson, Job(app, name), starter, console, own=own)
     except KeyboardInterrupt:
         pass
     finally:

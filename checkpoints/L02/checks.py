@@ -7,14 +7,19 @@ here looks at how the work is written.
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from checkpoints.engine.client import ChatKit, Turn, text_of
-from checkpoints.engine.plugin import Lab, Words
+from checkpoints.engine.conversation import compare, converse
+from checkpoints.engine.lockstep import lock_step
+from checkpoints.engine.plugin import Lab
 from checkpoints.engine.provider import Call, CallTools, Gate, Provider, Reply, Say, ToolUse
 from checkpoints.engine.verdict import Failed, NotJudged, check
+from checkpoints.engine.words import Words
 
-LAG = 3  # words that may be held back on their way; a buffered answer holds back all
-LOCK_STEP_SECONDS = 4.0
+PATIENCE_SECONDS = 4.0
+HELD = 10  # people whose answers stand still while another one asks
+TURNS = 11  # more items than the 20 of one page
 
 
 @check(why="Everything else needs a server that runs.", keeps=True)
@@ -53,38 +58,42 @@ async def check_endpoint(alice: ChatKit, words: Words) -> None:
     covers=("LO-004", "SC-002"),
 )
 async def check_agent_hears(alice: ChatKit, model: Provider, words: Words, lab: Lab) -> None:
-    """Your agent gets the message, as it was written, once."""
-    text = words.sentence()
-    turn = await alice.say(text)
-    calls = [call for call in model.calls if _said(call, text)]
-    if not calls:
-        raise _never_heard(turn, model, lab)
-    for call in calls:
-        heard = [said for said in call.user_texts if text in said]
-        if len(heard) > 1 or any(said.count(text) > 1 for said in heard):
-            raise Failed(
-                tried=turn.tried,
-                observed=f"The model was sent the same message {max(len(heard), 2)} times in one call.",
-                expected="The new message reaches the model once. (It is already stored when "
-                "`respond()` begins: who loads the thread's items has it, and adds it no more.)",
-                misconception="message-twice",
-            )
-        if any(
-            sign in said
-            for said in heard
-            for sign in ("inference_options=", "UserMessageTextContent(")
-        ):
-            raise Failed(
-                tried=turn.tried,
-                observed=f"The model was sent the Python object, not its text: “{heard[0][:90]}…”.",
-                expected=f"The model is sent the text “{text}”. `simple_to_agent_input` turns an "
-                "item into what the Agents SDK takes.",
-                misconception="object-not-text",
-            )
+    """Your agent gets each message, once."""
+    thread = None
+    for text in (words.sentence(), f"{words.choice('Hello', 'Hi', 'Thanks', 'Good morning')}!"):
+        model.forget()
+        turn = await alice.say(text, thread)
+        thread = thread or turn.thread_id
+        calls = [call for call in model.calls if text in _last(call)]
+        if not calls:
+            raise _never_heard(turn, model, lab)
+        for call in calls:
+            _heard_once(turn, call, text)
 
 
-def _said(call: Call, text: str) -> bool:
-    return any(text in said for said in call.user_texts)
+def _last(call: Call) -> str:
+    return call.user_texts[-1] if call.user_texts else ""
+
+
+def _heard_once(turn: Turn, call: Call, text: str) -> None:
+    heard = [said for said in call.user_texts if text in said]
+    times = sum(said.count(text) for said in heard)
+    if times > 1:
+        raise Failed(
+            tried=turn.tried,
+            observed=f"The model was sent the same message {times} times in one call.",
+            expected="The new message reaches the model once. (It is already stored when "
+            "`respond()` begins: who loads the thread's items has it, and adds it no more.)",
+            misconception="message-twice",
+        )
+    if any(sign in heard[0] for sign in ("inference_options=", "UserMessageTextContent(")):
+        raise Failed(
+            tried=turn.tried,
+            observed=f"The model was sent the Python object, not its text: “{heard[0][:90]}…”.",
+            expected=f"The model is sent the text “{text}”. `simple_to_agent_input` turns an "
+            "item into what the Agents SDK takes.",
+            misconception="object-not-text",
+        )
 
 
 def _never_heard(turn: Turn, model: Provider, lab: Lab) -> Failed:
@@ -96,8 +105,8 @@ def _never_heard(turn: Turn, model: Provider, lab: Lab) -> Failed:
         return Failed(
             tried=turn.tried,
             observed=f"Your server tried to reach {hosts[0]}, not the model of the settings.",
-            expected=expected + " `shared.models.get_model()` gives it; no key and no address "
-            "stands in your code.",
+            expected=f"{expected} `shared.models.get_model()` gives it; no key and no address stands "
+            "in your code.",
             misconception="model-hard-coded",
         )
     turn.require_no_error()
@@ -105,7 +114,8 @@ def _never_heard(turn: Turn, model: Provider, lab: Lab) -> Failed:
         heard = " | ".join(model.calls[-1].user_texts) or "nothing from the user"
         return Failed(
             tried=turn.tried,
-            observed=f"The model was called, but not with this message. It was sent: “{heard[:120]}”.",
+            observed="The model was called, but not with this message at the end. It was sent: "
+            f"“{heard[:120]}”.",
             expected=expected,
             misconception="other-message",
         )
@@ -122,13 +132,51 @@ def _never_heard(turn: Turn, model: Provider, lab: Lab) -> Failed:
 
 @check(
     needs=(check_agent_hears,),
+    why="People paste programs, lists and whole letters. What is changed on the way is answered "
+    "wrongly, and nobody sees why.",
+    covers=("LO-004",),
+)
+async def check_message_unchanged(alice: ChatKit, model: Provider, words: Words) -> None:
+    """A long message with line breaks and special characters reaches the agent unchanged."""
+    lines = [
+        f"{words.sentence()}  Two  spaces",
+        '\t"{0}" {name} {{x}} %s <b>&amp;</b>',
+        "é 你好 🙂",
+    ]
+    text = "\n".join([*lines, *(words.sentence(12) for _ in range(60)), words.word()])
+    turn = await alice.say(text)
+    turn.tried = f"Sent a message of {len(text):,} characters, with line breaks, braces and quotes."
+    turn.require_no_error()
+    if any(text in heard for call in model.calls for heard in call.user_texts):
+        return
+    heard = max((_last(call) for call in model.calls), key=len, default="")
+    same = next(
+        (n for n, pair in enumerate(zip(text, heard, strict=False)) if len(set(pair)) > 1),
+        len(heard),
+    )
+    raise Failed(
+        tried=turn.tried,
+        observed=f"The model was sent {len(heard):,} characters. The first that differs is number "
+        f"{same + 1}: “{text[max(same - 12, 0) : same + 12]}” became "
+        f"“{heard[max(same - 12, 0) : same + 12]}”.",
+        expected="The model is sent what the person wrote: nothing cut off, cleaned, escaped or "
+        "put through a template.",
+        misconception="message-changed",
+    )
+
+
+@check(
+    needs=(check_agent_hears,),
     why="`thread.item.done` is what stores an answer. Without it the words are on the screen and "
     "gone on the next visit.",
     covers=("LO-004",),
 )
 async def check_answer_is_finished(alice: ChatKit, model: Provider, words: Words) -> None:
     """The agent's answer arrives and is finished with thread.item.done."""
-    answer = words.sentence()
+    word = words.word()
+    answer = (
+        f"{words.sentence()}\n\n- {word} {word} {word}\n- two  blanks, `code`\n\n{words.sentence()}"
+    )
     model.reply(lambda call: Say(answer))
     turn = await alice.say(words.sentence())
     turn.require_no_error()
@@ -149,8 +197,8 @@ async def check_answer_is_finished(alice: ChatKit, model: Provider, words: Words
     if answer not in got:
         raise Failed(
             tried=turn.tried,
-            observed=f"The model said “{answer}”; the finished answer is “{got[-1][:90]}”.",
-            expected="The finished message holds what the model said.",
+            observed=f"The model said “{answer}”; the finished answer is “{got[-1][:120]}”.",
+            expected="The finished message holds what the model said, blanks and line breaks too.",
             misconception="other-answer",
         )
     if got.count(answer) > 1:
@@ -171,66 +219,10 @@ async def check_answer_is_finished(alice: ChatKit, model: Provider, words: Words
 async def check_streams(alice: ChatKit, model: Provider, words: Words) -> None:
     """The answer streams: each word is sent on when the model has said it."""
     # Twice, and more patiently the second time: a busy machine is no reason to fail.
-    failed = await _lock_step(alice, model, words, LOCK_STEP_SECONDS)
-    failed = failed and await _lock_step(alice, model, words, 2 * LOCK_STEP_SECONDS)
+    failed = await lock_step(alice, model, words, PATIENCE_SECONDS)
+    failed = failed and await lock_step(alice, model, words, 2 * PATIENCE_SECONDS)
     if failed:
         raise failed
-
-
-async def _lock_step(
-    alice: ChatKit, model: Provider, words: Words, patience: float
-) -> Failed | None:
-    """Let the model say its next word only when the last one has arrived."""
-    spoken = [words.word() + " " for _ in range(12)]
-    gate = Gate()
-    model.forget()
-    model.reply(lambda call: Say(spoken, gate))
-    async with alice.saying(words.sentence()) as turn:
-        await turn.require_stream()
-        for number in range(1, len(spoken) + 1):
-            gate.allow()
-            wanted = "".join(spoken[: max(number - LAG, 0)])
-            if not await _arrives(turn, wanted, patience):
-                gate.open()
-                await turn.read_all()
-                said = "the" if not turn.streamed_text else "then the"
-                return Failed(
-                    tried=f"{turn.tried} Let the model say one word at a time, the next only when "
-                    "yours had arrived.",
-                    observed=f"The model had said {number} words and none came through. When it was "
-                    f"allowed to finish, {said} whole answer came at once.",
-                    expected="Each word is sent on as a `text_delta` when it is there. "
-                    "`Runner.run_streamed` and `stream_agent_response` do it, if you yield each "
-                    "event as it comes and collect nothing.",
-                    misconception="buffered",
-                )
-        gate.open()
-        await turn.read_all()
-    streamed = {event["item_id"] for event in turn.of_type("thread.item.updated")}
-    if not streamed <= {item["id"] for item in turn.finished_items}:
-        return Failed(
-            tried=turn.tried,
-            observed="The words were sent under another item id than the finished message.",
-            expected="`added`, each `updated` and `done` carry the id of one item, or a page shows "
-            "two messages.",
-            misconception="ids-differ",
-        )
-    return None
-
-
-async def _arrives(turn: Turn, wanted: str, patience: float) -> bool:
-    """Whether so much text is there, or comes within so many seconds."""
-    try:
-        async with asyncio.timeout(patience):
-            while not turn.streamed_text.startswith(wanted):
-                if (
-                    await turn.read_until(lambda event: event["type"] == "thread.item.updated")
-                    is None
-                ):
-                    return False
-    except TimeoutError:
-        return False
-    return True
 
 
 @check(
@@ -240,33 +232,46 @@ async def _arrives(turn: Turn, wanted: str, patience: float) -> bool:
 )
 async def check_two_at_once(alice: ChatKit, bob: ChatKit, model: Provider, words: Words) -> None:
     """While one answer is being written, another person gets theirs."""
-    slow, quick = words.sentence(), words.sentence()
-    first, second = words.sentence(), words.sentence()
+    slow, quick = [words.sentence() for _ in range(HELD)], words.sentence()
+    answers = {question: words.sentence() for question in [*slow, quick]}
     gate = Gate()
-    model.reply(lambda call: Say(first, gate) if slow in call.user_texts[-1] else Say(second))
-    async with alice.saying(slow) as held:
-        await held.require_stream()
-        await model.called()
-        tried = f"{held.tried} While the model was still thinking, another person sent “{quick}”."
+
+    def rule(call: Call) -> Reply | None:
+        for question, answer in answers.items():
+            if question in _last(call):
+                return Say(answer, None if question == quick else gate)
+        return None
+
+    model.reply(rule)
+    tried = f"{HELD} people asked. While the model was still thinking, another one sent “{quick}”."
+    async with AsyncExitStack() as stack:
+        held = [await stack.enter_async_context(alice.saying(question)) for question in slow]
         try:
-            turn = await bob.say(quick)
+            for turn in held:
+                await turn.require_stream()
+            turns = [await bob.say(quick)]
         except Failed as failed:
             raise _not_beside(tried, failed.observed) from None
         gate.open()
-        await held.read_all()
-    for one, answer in ((turn, second), (held, first)):
-        if answer not in [text_of(item).strip() for item in one.answers]:
-            who = "second" if one is turn else "first"
-            raise _not_beside(tried, f"The {who} person got no answer, or another one.")
+        for turn in held:
+            await turn.read_all()
+    for question, turn in zip([*slow, quick], [*held, *turns], strict=True):
+        if answers[question] not in [text_of(item).strip() for item in turn.answers]:
+            raise _not_beside(tried, "One of them got no answer, or another one's.")
+    for question, turn in ((slow[0], held[0]), (quick, turns[0])):
+        items = await bob.items(turn.thread_id or "")
+        stored = {text_of(item).strip() for item in items if "content" in item} - {""}
+        if not {question, answers[question]} <= stored or stored & set(slow[1:]):
+            raise _not_beside(tried, "Afterwards a thread holds what was said in another one.")
 
 
 def _not_beside(tried: str, observed: str) -> Failed:
     return Failed(
         tried=tried,
         observed=observed,
-        expected="Both turns run side by side. While the server waits for a model it must `await`: "
-        "a client without `await`, or `time.sleep`, stops everybody.",
-        misconception="blocks-everybody",
+        expected="All turns run side by side, and each keeps to itself. While the server waits for a "
+        "model it must `await`: a lock, a client without `await`, or `time.sleep` stops everybody.",
+        misconception="not-side-by-side",
     )
 
 
@@ -277,18 +282,32 @@ def _not_beside(tried: str, observed: str) -> Failed:
 )
 async def check_json_operations(alice: ChatKit, words: Words) -> None:
     """Listing threads and items, and opening a thread, answer with JSON."""
+    before = await _thread_ids(alice)
     turn = await alice.say(words.sentence())
     thread = turn.thread_id or ""
     found = await alice.ask("threads.get_by_id", thread_id=thread)
-    listed = await alice.ask("threads.list", limit=100)
     await alice.ask("items.list", thread_id=thread)
-    if found.get("id") != thread or thread not in [one["id"] for one in listed.get("data", [])]:
+    new = await _thread_ids(alice) - before
+    if found.get("id") != thread or thread not in new:
         raise Failed(
             tried=f"{turn.tried} Then asked for that thread, and for the list of threads.",
             observed=f"The thread `{thread}` was just opened and cannot be found again.",
             expected="The Store that your ChatKitServer was given keeps each thread.",
             misconception="thread-not-kept",
         )
+    if len(new) > 1:
+        raise Failed(
+            tried=f"{turn.tried} Then asked for the list of threads.",
+            observed=f"One conversation was begun, and the list has {len(new)} more.",
+            expected="ChatKitServer has opened and stored the thread before `respond()` is called.",
+            misconception="thread-twice",
+        )
+
+
+async def _thread_ids(person: ChatKit) -> set[str]:
+    """The ids of the newest 100 threads."""
+    page = await person.ask("threads.list", limit=100)
+    return {thread["id"] for thread in page.get("data", [])}
 
 
 @check(
@@ -297,73 +316,9 @@ async def check_json_operations(alice: ChatKit, words: Words) -> None:
     covers=("LO-006", "SC-002"),
 )
 async def check_stored(alice: ChatKit, model: Provider, words: Words) -> None:
-    """Three messages and their three answers are stored, in order, each once."""
-    said, thread = await _conversation(alice, model, words)
-    _compare("Then listed the thread's items.", said, await alice.items(thread))
-
-
-async def _conversation(
-    alice: ChatKit, model: Provider, words: Words
-) -> tuple[list[tuple[str, str]], str]:
-    """Three turns in one thread. Returns (type, text) of what was said, and the thread."""
-    said: list[tuple[str, str]] = []
-    thread = None
-    for _ in range(3):
-        question, answer = words.sentence(), words.sentence()
-        model.forget()
-        model.reply(lambda call, answer=answer: Say(answer))  # type: ignore[misc]
-        turn = await alice.say(question, thread)
-        turn.require_no_error()
-        thread = thread or turn.thread_id
-        said += [("user_message", question), ("assistant_message", answer)]
-    return said, thread or ""
-
-
-def _compare(when: str, said: list[tuple[str, str]], items: list[dict[str, object]]) -> None:
-    tried = f"Sent three messages to one thread and read the answers. {when}"
-    expected = "Six items in the order of the conversation: question, answer, three times."
-    messages = [item for item in items if item["type"] in ("user_message", "assistant_message")]
-    stored = [(str(item["type"]), text_of(item).strip()) for item in messages]
-    if stored == said:
-        return
-    missing = [pair for pair in said if pair not in stored]
-    answers_lost = [pair for pair in missing if pair[0] == "assistant_message"]
-    if answers_lost and len(answers_lost) < 3 and len(missing) == len(answers_lost):
-        raise Failed(
-            tried=tried,
-            observed=f"Of three answers {3 - len(answers_lost)} can be found. Later ones took the "
-            "place of earlier ones: their items have the same id.",
-            expected=expected + " Each item has an id of its own. (A model that is spoken to over "
-            "Chat Completions gives every item the same one; `get_model()` mends that.)",
-            misconception="same-item-id",
-        )
-    if missing:
-        kind = "the user's messages" if missing[0][0] == "user_message" else "the answers"
-        raise Failed(
-            tried=tried,
-            observed=f"{len(missing)} of 6 are missing, among them {kind}: {_show(stored)}",
-            expected=expected,
-            misconception="not-stored",
-        )
-    if len(stored) > len(said):
-        raise Failed(
-            tried=tried,
-            observed=f"{len(stored)} messages are stored, some twice: {_show(stored)}",
-            expected=expected + " ChatKitServer stores what `thread.item.done` carries. Nothing "
-            "needs to store it again.",
-            misconception="stored-twice",
-        )
-    raise Failed(
-        tried=tried,
-        observed=f"They are stored in another order: {_show(stored)}",
-        expected=expected,
-        misconception="stored-in-disorder",
-    )
-
-
-def _show(stored: list[tuple[str, str]]) -> str:
-    short = {"user_message": "question", "assistant_message": "answer"}
-    return ", ".join(f"{short[kind]} “{text[:16]}…”" for kind, text in stored) or "nothing"
+    """Each message and each answer is stored, in order, once."""
+    said, thread = await converse(alice, model, words, turns=TURNS)
+    compare("Then listed the thread's items.", said, await alice.items(thread))
 
 
 @check(
@@ -373,7 +328,9 @@ def _show(stored: list[tuple[str, str]]) -> str:
 )
 async def check_survives_a_restart(lab: Lab, alice: ChatKit, model: Provider, words: Words) -> None:
     """The conversation is still there after the server was stopped and started."""
-    said, thread = await _conversation(alice, model, words)
+    said, thread = await converse(alice, model, words, turns=3)
+    await lab.server.restart()
+    new, other = await converse(await lab.person("alice"), model, words, turns=2)
     await lab.server.restart()
     again = await lab.person("alice")
     try:
@@ -383,7 +340,9 @@ async def check_survives_a_restart(lab: Lab, alice: ChatKit, model: Provider, wo
         raise _forgotten(failed.observed) from None
     if not items:
         raise _forgotten("The thread is empty.")
-    _compare("Then stopped the server, started it, and listed the items.", said, items)
+    compare("Then stopped the server, started it, and listed the items.", said, items)
+    more, _ = await converse(again, model, words, turns=1, thread=other)
+    compare("Between them stopped the server and started it.", new + more, await again.items(other))
 
 
 def _forgotten(observed: str) -> Failed:
@@ -439,27 +398,29 @@ async def check_threads_apart(alice: ChatKit, bob: ChatKit, model: Provider, wor
     covers=("SC-002",),
 )
 async def check_tools_know_the_user(
-    alice: ChatKit, bob: ChatKit, model: Provider, words: Words
+    lab: Lab, alice: ChatKit, bob: ChatKit, model: Provider, words: Words
 ) -> None:
     """The agent's tools run, and act for the person who spoke."""
-    title, done = words.word(), words.sentence()
+    tools, done = {"create_task", "list_tasks"}, words.sentence()
 
     def rule(call: Call) -> Reply | None:
-        asked = next((text for text in reversed(call.user_texts)), "")
-        if call.tool_outputs:
+        if call.tool_outputs or not tools <= set(call.tool_names):
             return Say(done)
-        if "create" in asked:
-            return CallTools([ToolUse("create_task", {"title": title})])
+        if "create" in _last(call):
+            return CallTools([ToolUse("create_task", {"title": _last(call).split()[-1]})])
         return CallTools([ToolUse("list_tasks", {})])
 
     await alice.say(words.sentence())
-    offered = model.calls[-1].tool_names if model.calls else []
-    if not {"create_task", "list_tasks"} <= set(offered):
+    if not any(tools <= set(call.tool_names) for call in model.calls):
         raise NotJudged("Your agent brings its own tools, or none, and not the Task Manager's.")
     model.reply(rule)
-    created = await alice.say("Please create a task.")
-    tried = f"{created.tried} The model called `create_task`, then for the list `list_tasks`."
-    for turn in (created, await alice.say("Please list them.")):
+    people = [alice, bob, *[await lab.person(words.word()) for _ in range(3)]]
+    titles = [words.word() for _ in people]
+    asked = [f"Please create {title}" for title in titles]
+    turns = await asyncio.gather(*(map(ChatKit.say, people, asked)))
+    tried = f"{len(people)} people sent “Please create …” at the same time, each another word. The "
+    tried += "model called `create_task` for each, then for their lists `list_tasks`."
+    for turn in turns:
         if turn.of_type("error") or not turn.answers:
             raise Failed(
                 tried=tried,
@@ -468,52 +429,17 @@ async def check_tools_know_the_user(
                 "every tool; `request_context` in it says who is speaking.",
                 misconception="no-context",
             )
-    hers = model.calls[-1].tool_outputs[-1].output
-    await bob.say("Please list them.")
-    his = model.calls[-1].tool_outputs[-1].output
-    if title not in hers or title in his:
-        raise Failed(
-            tried=f"{tried} Then another person asked for their list.",
-            observed=f"Her list: “{hers.strip()[:80]}”. His list: “{his.strip()[:80]}”.",
-            expected=f"The task “{title}” is on the list of the person who created it, and on no "
-            "other. The request context that the endpoint hands you goes into the AgentContext.",
-            misconception="context-not-passed",
+    for person, title in zip(people, titles, strict=True):
+        model.calls.clear()
+        await person.say("Please list them.")
+        listed = next(
+            (call.tool_outputs[-1].output for call in model.calls if call.tool_outputs), ""
         )
-
-
-@check(
-    needs=(check_json_operations,),
-    core=False,
-    why="A client that is told the truth can act on it. “Server error” helps nobody.",
-)
-async def check_refusals(alice: ChatKit, words: Words) -> None:
-    """Requests that make no sense are refused with the right status."""
-    nowhere = {"thread_id": f"thr_{words.word()}"}
-    message = {
-        "content": [{"type": "input_text", "text": words.sentence()}],
-        "attachments": [],
-        "inference_options": {},
-    }
-    cases: list[tuple[str, object, set[int]]] = [
-        ("a body that is no JSON", b'{"type": ', {400, 422}),
-        ("an unknown operation", {"type": "threads.explode", "params": {}}, {400, 422}),
-        ("a thread that is not there", {"type": "threads.get_by_id", "params": nowhere}, {404}),
-        (
-            "a message to a thread that is not there",
-            {"type": "threads.add_user_message", "params": {**nowhere, "input": message}},
-            {404},
-        ),
-    ]
-    for what, body, allowed in cases:
-        try:
-            status = str((await alice.post(body)).status_code)
-        except Exception as error:  # whatever broke the connection
-            status = f"a broken connection ({type(error).__name__})"
-        if status not in {str(code) for code in allowed}:
+        if [one for one in titles if one in listed] != [title]:
             raise Failed(
-                tried=f"Sent {what}.",
-                observed=f"The answer was {status}.",
-                expected=f"Status {' or '.join(map(str, sorted(allowed)))}, before any stream. "
-                "`chatkit_router` does it.",
-                misconception="refusals",
+                tried=tried,
+                observed=f"The person who created “{title}” has this list: “{listed.strip()[:120]}”.",
+                expected="A task is on the list of the person who created it, and on no other. The "
+                "request context that `respond()` is given goes into an AgentContext of this turn.",
+                misconception="context-not-passed",
             )

@@ -10,13 +10,15 @@ from typing import Any
 
 import httpx
 
+from checkpoints.engine.shape import is_answer, is_event
 from checkpoints.engine.verdict import Failed
 
 SILENCE_SECONDS = 10.0  # so long may a stream say nothing
 TURN_SECONDS = 30.0  # and so long may it take in all
 MOST_EVENTS = 5_000
 MOST_CHARACTERS = 5_000_000  # in one frame
-_STREAMS = "Your route should answer this request with a stream: status 200, `text/event-stream`."
+_SHORT = 160  # characters of a body that are shown
+_STREAMS = "`POST /chatkit` answers this request with a stream: status 200, `text/event-stream`."
 
 Event = dict[str, Any]
 
@@ -41,7 +43,7 @@ class Turn:
         self.broken: str | None = None  # how the body ended before its end
         self._response = response
         # Read by a task of its own: a reader who loses patience must not tear the stream.
-        self._arrived: asyncio.Queue[Event | Failed | None] = asyncio.Queue()
+        self._arrived: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
         self._ended = False
         self.pump = asyncio.create_task(self._pump())
 
@@ -49,13 +51,13 @@ class Turn:
         try:
             async for event in self._read():
                 self._arrived.put_nowait(event)
-        except Failed as failed:
-            self._arrived.put_nowait(failed)
+        except Exception as error:  # for whoever reads
+            self._arrived.put_nowait(error)
         self._arrived.put_nowait(None)
 
     async def _read(self) -> AsyncIterator[Event]:
         buffer = ""
-        if not self.content_type.startswith("text/event-stream"):
+        if self.status != 200 or not self.content_type.startswith("text/event-stream"):
             return
         try:
             async for piece in self._response.aiter_text():
@@ -68,7 +70,7 @@ class Turn:
                         yield event
         except httpx.HTTPError as error:
             self.broken = str(error) or type(error).__name__
-        if buffer.strip() and (event := self._parse(buffer)):
+        if not self.broken and buffer.strip() and (event := self._parse(buffer)):
             yield event
 
     def _parse(self, frame: str) -> Event | None:
@@ -77,18 +79,16 @@ class Turn:
         )
         if not data:
             return None  # a comment: a heartbeat
-        try:
-            event = json.loads(data)
-        except ValueError:
-            event = None
-        if not isinstance(event, dict) or "type" not in event:
+        event = _json(data)
+        if not is_event(event):
             raise Failed(
                 tried=self.tried,
                 observed=f"The stream holds a frame that is no ChatKit event: {_short(data)}",
                 expected="Each frame is `data: ` and one JSON event, as `server.process` makes them.",
                 misconception="own-frames",
             )
-        return event
+        found: Event = event
+        return found
 
     async def read_until(self, enough: Callable[[Event], bool]) -> Event | None:
         """Read on up to the event that is enough; None where the stream ends before it.
@@ -100,7 +100,7 @@ class Turn:
         while not self._ended:
             async with asyncio.timeout(SILENCE_SECONDS):
                 event = await self._arrived.get()
-            if isinstance(event, Failed):
+            if isinstance(event, Exception):
                 raise event
             if event is None:
                 self._ended = True
@@ -141,12 +141,10 @@ class Turn:
     async def require_stream(self) -> None:
         """The answer begins as a stream of events."""
         if self.status != 200:
-            with suppress(httpx.HTTPError):
-                await self._response.aread()
-            said = _short(self._response.text) if self._response.is_stream_consumed else "no body"
             raise Failed(
                 tried=self.tried,
-                observed=f"Your server answered with status {self.status}: {said}",
+                observed=f"Your server answered with status {self.status}: "
+                + (_short(await self._beginning()) or "no body"),
                 expected=_STREAMS,
                 misconception=f"status-{self.status}",
             )
@@ -157,6 +155,17 @@ class Turn:
                 expected=_STREAMS + " A browser shows nothing of a stream under another name.",
                 misconception="content-type",
             )
+
+    async def _beginning(self) -> str:
+        """So much of the body as one wants to see, be it without an end."""
+        text = ""
+        with suppress(httpx.HTTPError, TimeoutError):
+            async with asyncio.timeout(SILENCE_SECONDS):
+                async for piece in self._response.aiter_text():
+                    text += piece
+                    if len(text) > _SHORT:
+                        break
+        return text
 
     def require_whole(self) -> None:
         """The stream came to its end."""
@@ -208,6 +217,18 @@ class Turn:
             if event["update"]["type"] == "assistant_message.content_part.text_delta"
         )
 
+    def streamed_by_item(self) -> dict[str, str]:
+        """The text that a page would have put together for each assistant message, by item id."""
+        texts: dict[str, str] = {}
+        for event in self.of_type("thread.item.updated"):
+            update = event["update"]
+            if update["type"] == "assistant_message.content_part.text_delta":
+                texts[event["item_id"]] = texts.get(event["item_id"], "") + update["delta"]
+            elif update["type"] == "assistant_message.content_part.added":
+                said = update["content"].get("text", "")
+                texts[event["item_id"]] = texts.get(event["item_id"], "") + said
+        return texts
+
 
 def text_of(item: Event) -> str:
     """The text of a message item."""
@@ -258,7 +279,7 @@ class ChatKit:
                 expected="The stream begins at once; the words follow as the model makes them.",
                 misconception="no-answer",
             ) from None
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Failed(
                 tried=tried,
                 observed=f"The server gave no answer ({error or type(error).__name__}).",
@@ -278,7 +299,7 @@ class ChatKit:
         tried = f"Asked for `{operation}`" + (" of the thread." if "thread_id" in params else ".")
         try:
             response = await self.post({"type": operation, "params": params})
-        except (TimeoutError, httpx.TransportError) as error:
+        except (TimeoutError, httpx.RequestError) as error:
             raise Failed(
                 tried=tried,
                 observed=f"The server gave no answer ({error or type(error).__name__}).",
@@ -286,18 +307,13 @@ class ChatKit:
                 misconception="server-gone",
             ) from None
         kind = response.headers.get("content-type", "none")
-        try:
-            found = response.json()
-        except ValueError:
-            found = None
+        found = _json(response.text)
         if response.status_code != 200:
             observed = f"Status {response.status_code}: {_short(response.text)}"
         elif not kind.startswith("application/json"):
             observed = f"The answer has the content type `{kind}`: {_short(response.text)}"
-        elif not isinstance(found, dict):
-            observed = f"The body is not the JSON object that `{operation}` returns: " + _short(
-                response.text
-            )
+        elif not is_answer(operation, found):
+            observed = f"The body is not what `{operation}` returns: {_short(response.text)}"
         else:
             return found
         raise Failed(
@@ -322,6 +338,14 @@ class ChatKit:
         return items
 
 
+def _json(text: str) -> Any:
+    """What the text holds; None where it is no JSON, or nested beyond all reason."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _short(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= 160 else text[:159] + "…"
+    return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"

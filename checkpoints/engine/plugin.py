@@ -32,9 +32,13 @@ from checkpoints.engine.verdict import (
     student_traceback,
 )
 from checkpoints.engine.warm import Starter, make_starter
+from checkpoints.engine.words import Words
 
 STUCK = {"hanging-stream", "no-answer", "endless-stream", "start-hang"}
 """Misconceptions after which the server's position tells something, and its process is useless."""
+
+BROKEN = {"broken-stream", "server-gone"}
+"""Misconceptions that may come from a process which has ended."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Session:
     seed: int
     reports: dict[str, Report]
     starter: Starter | None = None
+    broken: BaseException | None = None  # what ended the run, where that is no verdict
     on_verdict: Callable[[Report, Verdict], None] = lambda report, verdict: None
 
 
@@ -136,24 +141,35 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     result = yield
     if not isinstance(item, pytest.Function) or not _is_check(item.function):
         return result
-    ended = call.when == "call" or (call.when == "setup" and call.excinfo is not None)
-    if not ended:
-        if call.excinfo is not None:  # the tear-down of a fixture: ours to mend
-            raise call.excinfo.value
-        return result
-    report = _report_of(item)
-    verdict = _verdict(item, call.excinfo.value if call.excinfo else None)
-    if verdict.outcome == "failed":
-        _add_what_the_server_says(verdict, item.funcargs["server"])
-    report.verdicts.append(verdict)
-    item.config.stash[_session].on_verdict(report, verdict)
+    session = item.config.stash[_session]
+    try:
+        _note(item, call, session)
+    except BaseException as error:
+        session.broken = error
+        raise
     return result
+
+
+def _note(item: pytest.Function, call: pytest.CallInfo[None], session: Session) -> None:
+    """Turn what a phase of a check came to into a verdict, where it is one."""
+    error = call.excinfo.value if call.excinfo else None
+    if call.when == "call" or (call.when == "setup" and error):
+        report = _report_of(item)
+        verdict = _verdict(item, error)
+        if verdict.outcome == "failed":
+            _add_what_the_server_says(verdict, item.funcargs["server"])
+        report.verdicts.append(verdict)
+        session.on_verdict(report, verdict)
+    elif error:  # the tear-down of a fixture: ours to mend
+        raise error
 
 
 def _verdict(item: pytest.Function, error: BaseException | None) -> Verdict:
     info: CheckInfo = item.function.check_info
     title = (item.function.__doc__ or item.originalname).strip().splitlines()[0].rstrip(".")
     verdict = Verdict(item.originalname, title, "passed", info)
+    if isinstance(error, CannotStart):
+        error = _not_starting(error)
     match error:
         case None:
             pass
@@ -175,6 +191,8 @@ def _add_what_the_server_says(verdict: Verdict, server: object) -> None:
     stuck = verdict.misconception in STUCK
     if stuck:
         server.process.show_where_it_stands()
+    elif verdict.misconception in BROKEN and (ending := server.process.ending(within=1.0)):
+        verdict.observed = f"{verdict.observed} Your server is gone: {ending}."
     log = server.new_log()
     verdict.traceback = student_traceback(log)
     if verdict.traceback and (said := in_other_words(verdict.traceback)):
@@ -230,23 +248,6 @@ def words(request: pytest.FixtureRequest) -> Words:
     return Words(random.Random(f"{seed} {request.node.originalname}"))
 
 
-class Words:
-    """Words that nobody can have written into an answer beforehand."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
-
-    def word(self) -> str:
-        """A pronounceable word of eight letters, such as `tolavemi`."""
-        return "".join(
-            self._chance.choice("bdfgklmnprstvz") + self._chance.choice("aeiou") for _ in range(4)
-        )
-
-    def sentence(self, length: int = 5) -> str:
-        """A few words that end with a full stop."""
-        return " ".join(self.word() for _ in range(length)).capitalize() + "."
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def model(provider: Provider) -> Provider:
     """The provider, with the memory of earlier checks wiped."""
@@ -282,10 +283,7 @@ async def lab(
     """The submission's server, running: a check that killed it does not spoil the next one."""
     server.new_log()  # what earlier checks left
     if not server.process.running:
-        try:
-            await server.start()
-        except CannotStart as error:
-            raise _not_starting(error) from None
+        await server.start()
     number = lessons.parse_number(request.path.parent.name)
     async with AsyncExitStack() as stack:
         yield Lab(server, lessons.load(number).path, stack)
@@ -303,8 +301,10 @@ async def bob(lab: Lab) -> ChatKit:
 
 def _not_starting(error: CannotStart) -> Failed:
     expected = {
+        "unreadable": "Every file of `app/` can be read.",
         "syntax": "Python can read every file of `app/`.",
         "import": "`app/main.py` can be imported: the server runs `app.main:app`.",
+        "app": "`app/main.py` defines `app`, a FastAPI application: the server runs `app.main:app`.",
         "exit": "`app/main.py` only defines `app`. The server imports it, so nothing in it may end "
         'the process, and `uvicorn.run` stands behind `if __name__ == "__main__":`, if at all.',
         "startup": "The application starts without an error in its lifespan.",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import importlib
-import ipaddress
 import json
 import os
 import resource
@@ -23,10 +22,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from checkpoints.engine.guard import guard
+from checkpoints.engine.linux import end_with_parent
+
 IMPORT_CPU_SECONDS = 5
 """For `app.main` alone: the SDKs are imported by then, and what is left takes a tenth of one."""
 _MEMORY = 4 << 30  # bytes of address space: many times what a lesson needs
-
+_FILE = 100 << 20  # bytes in one file, and so in the log of what is printed
+_LONGEST = 500  # characters of an error's message
 
 # What lessons import. Heavy ones first; shared modules must not read the environment on import.
 PRELOAD = (
@@ -57,7 +60,7 @@ class Spec:
     run_folder: str  # holds status.jsonl
     environment: dict[str, str]
     cpu_seconds: int = 0  # 0: no limits, as for `make lesson-NN`
-    loopback_only: bool = False
+    guarded: bool = False  # by `guard.py`
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -86,6 +89,7 @@ def serve(spec: Spec, listening: int, output: int) -> None:
     """
     status = Status(spec.run_folder)
     code = 1
+    end_with_parent()
     try:
         _settle_in(spec, status, output)
         status.say(phase="importing")
@@ -96,23 +100,31 @@ def serve(spec: Spec, listening: int, output: int) -> None:
             _limit_cpu(spec.cpu_seconds)
         code = _run(app, spec, status, listening)
     except SystemExit as error:
-        status.say(phase="failed", kind="exit", message=repr(error.code))
+        status.say(
+            phase="failed",
+            kind="exit",
+            message=f"it ended itself, as sys.exit({error.code!r}) does",
+        )
+    except NoApp as error:
+        status.say(phase="failed", kind="app", message=str(error))
     except BaseException as error:
         status.say(
             phase="failed",
             kind="syntax" if isinstance(error, SyntaxError) else "import",
-            message=f"{type(error).__name__}: {error}",
+            message=f"{type(error).__name__}: {error}"[:_LONGEST],
         )
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(Exception):  # nobody knows what stands in their place by now
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)  # no exit handlers of the parent, no waiting for stray threads
 
 
 def _settle_in(spec: Spec, status: Status, output: int) -> None:
     """Give this process its own group, output, limits, environment and import path."""
-    os.setsid()
+    if os.getpgrp() != os.getpid():  # `warm.Fresh` starts it as a leader already
+        os.setsid()
     os.umask(0o077)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (output, 1), (output, 2)):
@@ -127,8 +139,9 @@ def _settle_in(spec: Spec, status: Status, output: int) -> None:
     if spec.cpu_seconds:
         _limit(resource.RLIMIT_AS, _MEMORY)
         _limit(resource.RLIMIT_CORE, 0)
-    if spec.loopback_only:
-        _stay_on_this_machine(status)
+        _limit(resource.RLIMIT_FSIZE, _FILE)
+    if spec.guarded:
+        guard(lambda host: status.say(network=host))
     os.environ.clear()
     os.environ.update(spec.environment)
     os.chdir(spec.folder)
@@ -149,35 +162,6 @@ def _limit_cpu(seconds: int) -> None:
     _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + seconds)
 
 
-def _stay_on_this_machine(status: Status) -> None:
-    """Refuse connections to anywhere else, and report them. An audit hook cannot be taken out."""
-
-    def audit(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "socket.getaddrinfo":
-            host = arguments[0]
-        elif event == "socket.connect" and isinstance(arguments[1], tuple):
-            host = arguments[1][0]
-        else:
-            return
-        host = host.decode() if isinstance(host, bytes) else host
-        if host is None or _is_local(str(host)):
-            return
-        status.say(network=str(host))
-        raise ConnectionRefusedError(f"no network in a check: {host} was not contacted")
-
-    sys.addaudithook(audit)
-
-
-def _is_local(host: str) -> bool:
-    if host in {"", "localhost"}:
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
-
-
 class NoApp(Exception):
     """`app/main.py` was imported and holds no application."""
 
@@ -186,9 +170,9 @@ def _import_app(spec: Spec) -> Any:
     module = importlib.import_module("app.main")
     app = getattr(module, "app", None)
     if app is None:
-        raise NoApp("app/main.py defines no `app`. The server runs app.main:app.")
+        raise NoApp("app/main.py defines no `app`")
     if not callable(app):
-        raise NoApp(f"`app` in app/main.py is a {type(app).__name__}, not an application.")
+        raise NoApp(f"`app` in app/main.py is a {type(app).__name__}, not an application")
     return app
 
 
@@ -207,14 +191,14 @@ def _run(app: Any, spec: Spec, status: Status, listening: int) -> int:
         log_level="warning",
         timeout_keep_alive=60,
         # The audit hook sees Python's sockets, not uvloop's.
-        loop="asyncio" if spec.loopback_only else "auto",
+        loop="asyncio" if spec.guarded else "auto",
     )
     # uvicorn raises SIGTERM again after it has shut down in good order.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         Server(config).run(sockets=[socket.socket(fileno=listening)])
     except SystemExit:
-        status.say(phase="failed", kind="startup", message="The application's start-up failed.")
+        status.say(phase="failed", kind="startup", message="the application's start-up failed")
         return 3
     return 0
 
@@ -241,6 +225,16 @@ async def _first_turn() -> None:
         pass
 
 
+def main() -> None:
+    """Serve in a fresh interpreter. What happens before `serve` is not the student's doing."""
+    spec = Spec.from_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    try:
+        preload()
+    except Exception as error:
+        Status(spec.run_folder).say(phase="unfit", message=f"{type(error).__name__}: {error}")
+        sys.exit(1)
+    serve(spec, listening=int(sys.argv[2]), output=1)
+
+
 if __name__ == "__main__":
-    preload()
-    serve(Spec.from_json(Path(sys.argv[1]).read_text(encoding="utf-8")), int(sys.argv[2]), output=1)
+    main()

@@ -17,19 +17,21 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints.engine.serve import Spec
-from checkpoints.engine.warm import Process, Starter, scrubbed_environment
+from checkpoints.engine.warm import Process, Starter, StarterError, scrubbed_environment
+from checkpoints.submission import work_files
 
 CPU_SECONDS = 20  # of processor time: thousands of turns; an endless loop burns it in 20 s
 PRELOAD_SECONDS = 120.0  # of wall-clock time to import the SDKs, in an interpreter of its own
 START_SECONDS = 15.0  # from then until it serves, on a busy machine too
 STOP_SECONDS = 5.0
-_IGNORED = shutil.ignore_patterns(
-    "__pycache__", ".venv", "venv", "node_modules", ".git", ".*_cache", "*.db", "*.db-*"
-)
+_LOG_BYTES = 256 << 10  # of what is printed, from its end
 
 
 class CannotStart(Exception):
-    """The app did not come to serve. `kind`: syntax, import, exit, startup, hang or killed."""
+    """The app did not come to serve.
+
+    `kind`: unreadable, syntax, import, app, exit, startup, hang or killed.
+    """
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -48,6 +50,14 @@ class ServerProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def ending(self, *, within: float) -> str | None:
+        """How the process came to its end, in words; None where it still runs after so many seconds."""
+        give_up = time.monotonic() + within
+        while self.running and time.monotonic() < give_up:
+            time.sleep(0.01)  # nobody else has anything to do meanwhile
+        code = self._process.poll() if self._process is not None else None
+        return None if code is None else _ending(code)
+
     async def start(self, spec: Spec, listening: socket.socket, output: int) -> None:
         """Start and wait until it serves. `output`: a file descriptor. Raises `CannotStart`."""
         (self._run_folder / "status.jsonl").unlink(missing_ok=True)
@@ -57,12 +67,15 @@ class ServerProcess:
         while True:
             ended = self._process.poll()  # before the facts: its last words come first
             for fact in self.facts():
-                if fact.get("phase") == "importing" and not importing:
-                    importing, give_up = True, time.monotonic() + START_SECONDS
-                if fact.get("phase") == "serving":
-                    return
-                if fact.get("phase") == "failed":
-                    raise CannotStart(fact["kind"], fact["message"])
+                match fact:
+                    case {"phase": "importing"} if not importing:
+                        importing, give_up = True, time.monotonic() + START_SECONDS
+                    case {"phase": "unfit", "message": message} if not importing:
+                        raise StarterError(message)
+                    case {"phase": "serving"}:
+                        return
+                    case {"phase": "failed", "kind": str(kind), "message": str(message)}:
+                        raise CannotStart(kind, message)
             if ended is not None:
                 kind = "hang" if ended == -signal.SIGXCPU else "killed"
                 raise CannotStart(kind, _ending(ended))
@@ -76,8 +89,15 @@ class ServerProcess:
 
     def facts(self) -> list[dict[str, Any]]:
         """What the process has said of itself since it was started."""
-        file = self._run_folder / "status.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        try:
+            lines = (self._run_folder / "status.jsonl").read_text(errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+        facts = []
+        for line in lines:
+            with suppress(ValueError):  # the student's code could write there too
+                facts.append(json.loads(line))
+        return facts
 
     async def stop(self, *, patience: float = STOP_SECONDS) -> None:
         """End it with SIGTERM, and with SIGKILL when it has not ended after so many seconds."""
@@ -113,11 +133,11 @@ class StudentServer:
 
     def __init__(self, app: Path, starter: Starter, environment: Mapping[str, str]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="workbook-"))
+        self._app = app
         self._work = self._folder / "work"
-        shutil.copytree(app, self._work / "app", ignore=_IGNORED)
         self._environment = {
             **scrubbed_environment(),
-            "HOME": str(self._folder),
+            "HOME": str(self._work),
             "CHATKIT_DATABASE": str(self._folder / "chatkit.db"),
             "CHATKIT_CLOCK": str(self._folder / "clock"),
             **environment,
@@ -134,6 +154,8 @@ class StudentServer:
 
     async def start(self) -> None:
         """Start it on the database that an earlier start left. Raises `CannotStart`."""
+        if not self._work.exists():
+            self._copy()
         if self._socket is not None:
             self._socket.close()
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -142,9 +164,21 @@ class StudentServer:
             run_folder=str(self._folder),
             environment=self._environment,
             cpu_seconds=CPU_SECONDS,
-            loopback_only=True,
+            guarded=True,
         )
         await self.process.start(spec, self._socket, self._log.fileno())
+
+    def _copy(self) -> None:
+        """Copy what the files hold, and not their permissions: the copy has to go away again."""
+        self._work.mkdir()
+        for file in work_files(self._app):
+            target = self._work / "app" / file.relative_to(self._app)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                shutil.copyfile(file, target)
+            except OSError as error:
+                reason = f"{target.relative_to(self._work)} cannot be read: {error.strerror}"
+                raise CannotStart("unreadable", reason) from None
 
     async def restart(self, *, patience: float = STOP_SECONDS) -> None:
         """Stop and start again. No patience: as after a power cut."""
@@ -165,11 +199,12 @@ class StudentServer:
         return [fact["network"] for fact in self.process.facts() if "network" in fact]
 
     def new_log(self) -> str:
-        """What the server has printed since the last call, at most 1 MiB."""
+        """What the server has printed since the last call; of very much, the end."""
         with (self._folder / "server.log").open("rb") as log:
-            log.seek(self._log_seen)
-            text = log.read(1 << 20)
-            self._log_seen = log.tell()
+            end = log.seek(0, os.SEEK_END)
+            log.seek(max(self._log_seen, end - _LOG_BYTES))
+            text = log.read(_LOG_BYTES)
+            self._log_seen = end
         return text.decode(errors="replace").replace(f"{self._work}{os.sep}", "")
 
 

@@ -109,7 +109,7 @@ class Report:
 
 
 _TRACEBACK = re.compile(
-    r"^ *Traceback \(most recent call last\):\n"
+    r"^(?:ERROR:)? *Traceback \(most recent call last\):\n"
     r"((?:[ |+].*\n|\n)*)"  # frames
     r"([A-Za-z_][\w.]*(?::.*)?)",  # the exception
     re.MULTILINE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -72,6 +73,9 @@ class Forking:
     """Talks to the zygote (see `zygote.py`)."""
 
     def __init__(self) -> None:
+        self._launch()
+
+    def _launch(self) -> None:
         self._control, theirs = socket.socketpair()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._zygote = subprocess.Popen(
@@ -86,11 +90,15 @@ class Forking:
         theirs.close()
         self._unread = b""
         self._ready = False
+        self._lost = False
         self._last_pid = 0
         self._exit_codes: dict[int, int] = {}
 
     def start(self, spec: Spec, listening: socket.socket, output: int) -> Process:
         """See `Starter`. The first call waits until the SDKs are imported."""
+        if self._lost:  # a server killed its parent
+            self.close()
+            self._launch()
         while not self._ready:
             self._hear(wait=True)
         self._last_pid = 0
@@ -103,8 +111,9 @@ class Forking:
 
     def exit_code(self, pid: int) -> int | None:
         """The exit code of a process that was forked, or None while it runs."""
-        self._hear(wait=False)
-        return self._exit_codes.get(pid)
+        if not self._lost:
+            self._hear(wait=False)
+        return self._exit_codes.get(pid, -signal.SIGKILL if self._lost else None)
 
     def _hear(self, *, wait: bool) -> None:
         """Take in what the zygote says."""
@@ -112,7 +121,11 @@ class Forking:
             data = self._control.recv(65536, 0 if wait else socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
-        if not data:
+        except ConnectionResetError:
+            data = b""
+        if not data and self._ready and not wait:
+            self._lost = True
+        elif not data:
             raise StarterError(self._last_words())
         *lines, self._unread = (self._unread + data).split(b"\n")
         for line in lines:
@@ -133,11 +146,9 @@ class Forking:
     def close(self) -> None:
         """See `Starter`. The zygote kills its children when the socket closes."""
         self._control.close()
-        try:
-            self._zygote.wait(timeout=2)
-        except subprocess.TimeoutExpired:  # still importing
+        if not self._ready:  # it has none, and may be importing for seconds yet
             self._zygote.kill()
-            self._zygote.wait()
+        self._zygote.wait()
         self._output.close()
 
 
@@ -168,6 +179,7 @@ class Fresh:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            start_new_session=True,  # so that Ctrl-C, which goes to the whole group, spares it
         )
         self._processes.append(process)
         return process

@@ -4,7 +4,7 @@ Importing takes seconds, a fork milliseconds. `warm.py` starts it with a scrubbe
 that no secret is in the memory which a student's code inherits. It speaks over one Unix socket
 (file descriptor in argv): a message carries a spec, with the listening socket and the output; the
 answer is the child's pid, and a child's end is reported. When the socket closes, it kills what it
-forked.
+forked, and whatever that has left behind.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import socket
 import sys
 from contextlib import suppress
 
+from checkpoints.engine import linux
 from checkpoints.engine.serve import Spec, preload, serve
 
 _FOR_OUR_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -25,6 +26,7 @@ _FOR_OUR_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
+    linux.adopt_orphans()
     preload()
     gc.collect()
     gc.freeze()  # the children's collector leaves the shared pages alone
@@ -56,6 +58,7 @@ def _loop(control: socket.socket) -> None:
                     for kill in (os.kill, os.killpg):  # its group may not be made yet
                         with suppress(ProcessLookupError):
                             kill(pid, signal.SIGKILL)
+                _end_all()
                 return
             pid = _fork(control, selector, message, descriptors)
             children.add(pid)
@@ -89,15 +92,26 @@ def _fork(
 
 
 def _reap(control: socket.socket, children: set[int]) -> None:
-    while children:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if not pid:
-            return
-        children.discard(pid)
-        _say(control, event="exit", pid=pid, code=os.waitstatus_to_exitcode(status))
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = ended
+            if pid in children:
+                children.remove(pid)
+                _say(control, event="exit", pid=pid, code=os.waitstatus_to_exitcode(status))
+    # Who has lost its parent is ours now: a server that has ended may leave many.
+    for orphan in linux.children() - children:
+        with suppress(ProcessLookupError):
+            os.kill(orphan, signal.SIGKILL)
+
+
+def _end_all() -> None:
+    """Kill every child, and theirs as they become ours, until there are none."""
+    with suppress(ChildProcessError):
+        while True:
+            for pid in linux.children():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            os.waitpid(-1, 0)
 
 
 def _say(control: socket.socket, **fact: object) -> None:

@@ -169,6 +169,7 @@ def test_stop_ends_the_answer_on_both_sides(console: Console) -> None:
     assert server.cancelled.wait(10), "The server never heard that the reader had left."
     console.send("and again")
     expect(console.answers.last).to_have_text("You said: and again")
+    expect(console.page.get_by_role("tab")).to_have_count(2)
 
 
 def test_history_survives_a_reload(console: Console) -> None:
@@ -182,6 +183,7 @@ def test_history_survives_a_reload(console: Console) -> None:
 
     console.press("History")
     threads = page.get_by_role("region", name="History").locator("[data-thread]")
+    expect(console.chat.locator("footer")).to_have_attribute("inert", "")  # covered: out of reach
     expect(threads.locator(".thread span")).to_have_text(["Shopping", "Holidays"])
     threads.nth(1).locator(".thread").click()
     expect(console.answers).to_have_text("This is now Holidays.")
@@ -228,6 +230,7 @@ def test_what_a_turn_can_bring(console: Console) -> None:
     assert console.site.server.feedback == ["positive"]
     console.press_last("Answer again")
     console.settled()
+    expect(page.get_by_role("link", name="The textbook")).to_have_count(1)  # the old one is gone
     expect(page.get_by_role("tab").last).to_contain_text("threads.retry_after_item")
 
     console.send("widget")
@@ -401,7 +404,7 @@ def test_the_element_has_the_interface_of_openais(console: Console) -> None:
           for (const name of names.filter((name) => name !== "log")) {
             chat.addEventListener(`chatkit.${name}`, () => seen.push(name));
           }
-          await ready;
+          await Promise.race([ready, new Promise((done) => setTimeout(done, 5000))]);
           await chat.setComposerValue({ text: "effect" });
           await chat.focusComposer();
           const focused = chat.shadowRoot.activeElement?.value;

@@ -72,7 +72,7 @@ function openChat(initialThread = null) {
   byId("chat").replaceChildren(chat);
 }
 
-/** What a server can ask this page for. An unknown name gets an answer too, so that the turn goes on. */
+/** What a server can ask this page for. An unknown name is answered too: the turn goes on. */
 function onClientTool({ name }) {
   const tools = {
     get_selection: () => ({ text: String(getSelection()) }),
@@ -132,5 +132,5 @@ viewSwitch();
 openChat(place.read().thread ?? null);
 if (matchMedia("(min-width: 861px)").matches) {
   const chat = byId("chat").firstChild; // on a small screen the keyboard would cover the page
-  chat.addEventListener("chatkit.ready", () => setTimeout(() => chat.focusComposer()));
+  chat.addEventListener("chatkit.ready", () => chat.focusComposer());
 }

@@ -22,7 +22,7 @@ export class Client {
     return response.json();
   }
 
-  /** Yields the events of a turn. Throws ChatFailure, or AbortError where the signal asked for it. */
+  /** Yields the events of a turn. Throws ChatFailure, or AbortError after `signal`. */
   async *stream(type, params, signal) {
     const response = await this.#send(type, params, signal);
     try {

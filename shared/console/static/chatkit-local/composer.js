@@ -58,8 +58,8 @@ export class Composer {
     this.#grow();
   }
 
-  /** Grow with the text, up to the limit in the style sheet. Measured only where it can differ:
-   *  this is called with every word of an answer, and measuring makes the browser lay out the page. */
+  // Grow with the text, up to the limit in the style sheet. To measure is to lay out the page, and
+  // this is called with every word of an answer: so only where the height can differ.
   #grow() {
     const key = `${this.#width} ${this.value}`;
     if (this.#measured === key) return;

@@ -18,7 +18,7 @@ export function h(spec, attributes = {}, ...children) {
   return node;
 }
 
-/** Put text on the clipboard. Plain http on another host has no clipboard API, hence the old way. */
+/** Put text on the clipboard. Plain http has no clipboard API, except on localhost: the old way. */
 export async function copyText(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = h("textarea.visually-hidden", { "aria-hidden": "true" });

@@ -15,12 +15,13 @@ import { Transcript } from "./transcript.js";
 
 // A host that renders with React attaches its listeners after the first paint. An event sent
 // earlier, even from a timer of 0 ms, is sent before anybody listens.
-const READY_AFTER = 0; // milliseconds
+const READY_AFTER = 50; // milliseconds
 
 export class LocalChatKit extends HTMLElement {
   #options = null;
   #ready = false;
   #frame = 0;
+  #styled; // until then nothing is visible, and nothing can take the focus
   #conversation;
   #transcript;
   #composer;
@@ -84,9 +85,11 @@ export class LocalChatKit extends HTMLElement {
     ];
     const frame = h("div.frame", {}, this.#behind, this.#history.node, this.#status);
     frame.style.visibility = "hidden"; // no flash of a page without its style
-    const show = () => frame.style.removeProperty("visibility");
-    style.addEventListener("load", show);
-    style.addEventListener("error", show);
+    this.#styled = new Promise((done) => {
+      style.addEventListener("load", done);
+      style.addEventListener("error", done);
+    });
+    this.#styled.then(() => frame.style.removeProperty("visibility"));
     root.append(style, frame);
   }
 
@@ -109,8 +112,8 @@ export class LocalChatKit extends HTMLElement {
     const scheme = options.theme?.colorScheme ?? options.theme;
     this.style.colorScheme = ["light", "dark"].includes(scheme) ? scheme : "";
     this.setAttribute("aria-label", options.frameTitle ?? "Chat");
-    if (first) setTimeout(() => this.#becomeReady(), READY_AFTER);
     this.#render();
+    if (first) this.#becomeReady();
   }
 
   async focusComposer() {
@@ -157,10 +160,11 @@ export class LocalChatKit extends HTMLElement {
 
   // ---- inside ------------------------------------------------------------------------------
 
-  #becomeReady() {
+  async #becomeReady() {
+    await Promise.all([this.#styled, new Promise((done) => setTimeout(done, READY_AFTER))]);
     this.#ready = true;
-    this.#emit("ready");
     this.#render();
+    this.#emit("ready");
     const { initialThread } = this.#options;
     if (initialThread && !this.#conversation.state.id && !this.#conversation.busy) {
       this.setThreadId(initialThread);

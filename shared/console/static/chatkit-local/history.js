@@ -15,7 +15,7 @@ export class History {
   #loaded = false;
   #editing = null; // { id, kind: "rename" | "delete" }
 
-  /** `context`: options(), current(), onOpen(id), onRenamed(thread), onDeleted(id), onToggle(open) */
+  /** `context`: options, current, onOpen(id), onRenamed(thread), onDeleted(id), onToggle(open). */
   constructor(client, context) {
     this.#client = client;
     this.#context = context;

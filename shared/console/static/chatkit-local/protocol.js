@@ -37,7 +37,7 @@ export async function* readEvents(body) {
   if (parser.rest) throw new TypeError("The stream ended inside a frame.");
 }
 
-/** A conversation that has not begun. `open` holds the ids of items that are still being written. */
+/** A conversation that has not begun. `open`: the ids of items that are still being written. */
 export const NEW_THREAD = Object.freeze({
   id: null,
   title: null,

@@ -38,8 +38,9 @@ export class Chart {
     this.#place("waiting", 0, begun);
     this.#place("thinking", begun, speaks);
     this.#place("streaming", speaks, end);
-    const text = `${frames.length} events in ${duration(end)}, first text after ${duration(figures.firstToken)}`;
-    this.node.setAttribute("aria-label", text);
+    const counted = `${frames.length} events in ${duration(end)}`;
+    const spoken = `first text after ${duration(figures.firstToken)}`;
+    this.node.setAttribute("aria-label", `${counted}, ${spoken}`);
   }
 
   #place(name, from, to) {

@@ -71,7 +71,7 @@ export class Stored {
   #show(thread, items, pages) {
     const { items: _, ...own } = thread;
     const status = own.status?.type ?? "active";
-    const count = `${items.length} item${items.length === 1 ? "" : "s"} in ${pages} page${pages === 1 ? "" : "s"}`;
+    const count = `${plural(items.length, "item")} in ${plural(pages, "page")}`;
     this.head.replaceChildren(
       h("div", {}, h("strong", {}, own.title || "Untitled"), h("code", {}, own.id)),
       h(
@@ -98,6 +98,8 @@ export class Stored {
     this.head.replaceChildren(icon("document", 26), h("p", {}, title), h("p.hint", {}, hint));
   }
 }
+
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 function row(item, index) {
   const time = parseTime(item.created_at).toLocaleTimeString();

@@ -40,7 +40,8 @@ export function summarize(event, raw = "") {
   if (event.stream_options) return `allow_cancel: ${event.stream_options.allow_cancel}`;
   if (event.type === "client_effect") return `${event.name} ${JSON.stringify(event.data ?? {})}`;
   if (event.type === "error") {
-    return `${event.message ?? event.code} · retry ${event.allow_retry ? "allowed" : "not allowed"}`;
+    const retry = event.allow_retry ? "allowed" : "not allowed";
+    return `${event.message ?? event.code} · retry ${retry}`;
   }
   return event.text ?? event.message ?? event.item_id ?? "";
 }

@@ -1,0 +1,79 @@
+"""Talking to a server for a while, and comparing what was said with what it has stored."""
+
+from __future__ import annotations
+
+from checkpoints.engine.client import ChatKit, Event, text_of
+from checkpoints.engine.provider import Provider, Say
+from checkpoints.engine.verdict import Failed
+from checkpoints.engine.words import Words
+
+Said = list[tuple[str, str]]
+"""Type and text of each message, in the order of the conversation."""
+
+
+async def converse(
+    alice: ChatKit, model: Provider, words: Words, *, turns: int, thread: str | None = None
+) -> tuple[Said, str]:
+    """Some turns in one thread. Returns (type, text) of what was said, and the thread."""
+    said: Said = []
+    for _ in range(turns):
+        question, answer = words.sentence(), words.sentence()
+        model.forget()
+        model.reply(lambda call, answer=answer: Say(answer))  # type: ignore[misc]
+        turn = await alice.say(question, thread)
+        turn.require_no_error()
+        thread = thread or turn.thread_id
+        said += [("user_message", question), ("assistant_message", answer)]
+    return said, thread or ""
+
+
+def compare(when: str, said: Said, items: list[Event]) -> None:
+    turns = len(said) // 2
+    tried = f"Sent {turns} messages to one thread and read the answers. {when}"
+    expected = (
+        f"{len(said)} items in the order of the conversation: question, answer, {turns} times."
+    )
+    messages = [item for item in items if item["type"] in ("user_message", "assistant_message")]
+    stored = [(str(item["type"]), text_of(item).strip()) for item in messages]
+    if stored == said:
+        return
+    missing = [pair for pair in said if pair not in stored]
+    answers_lost = [pair for pair in missing if pair[0] == "assistant_message"]
+    if 0 < len(answers_lost) < turns and len(missing) == len(answers_lost):
+        raise Failed(
+            tried=tried,
+            observed=f"Of {turns} answers {turns - len(answers_lost)} can be found. Later ones took "
+            "the place of earlier ones: their items have the same id.",
+            expected=expected + " Each item has an id of its own. (A model that is spoken to over "
+            "Chat Completions gives every item the same one; `get_model()` mends that.)",
+            misconception="same-item-id",
+        )
+    if missing:
+        kind = "the user's messages" if missing[0][0] == "user_message" else "the answers"
+        raise Failed(
+            tried=tried,
+            observed=f"{len(missing)} of {len(said)} are missing, among them {kind}. There are: "
+            f"{_show(stored)}.",
+            expected=expected,
+            misconception="not-stored",
+        )
+    if len(stored) > len(said):
+        raise Failed(
+            tried=tried,
+            observed=f"{len(stored)} messages are stored, some twice: {_show(stored)}.",
+            expected=expected + " ChatKitServer stores what `thread.item.done` carries. Nothing "
+            "needs to store it again.",
+            misconception="stored-twice",
+        )
+    raise Failed(
+        tried=tried,
+        observed=f"They are stored in another order: {_show(stored)}.",
+        expected=expected,
+        misconception="stored-in-disorder",
+    )
+
+
+def _show(stored: Said) -> str:
+    short = {"user_message": "question", "assistant_message": "answer"}
+    shown = [f"{short[kind]} “{text[:12]}…”" for kind, text in stored[:6]]
+    return ", ".join(shown + ["…"] * (len(stored) > 6)) or "nothing"

@@ -53,6 +53,41 @@ async def check_endpoint(alice: ChatKit, words: Words) -> None:
 
 @check(
     needs=(check_endpoint,),
+    why="The history, a reload and the list of conversations are JSON requests to the same address.",
+    covers=("LO-006",),
+)
+async def check_json_operations(alice: ChatKit, words: Words) -> None:
+    """Listing threads and items, and opening a thread, answer with JSON."""
+    before = await _thread_ids(alice)
+    turn = await alice.say(words.sentence())
+    thread = turn.thread_id or ""
+    found = await alice.ask("threads.get_by_id", thread_id=thread)
+    await alice.ask("items.list", thread_id=thread)
+    new = await _thread_ids(alice) - before
+    if found.get("id") != thread or thread not in new:
+        raise Failed(
+            tried=f"{turn.tried} Then asked for that thread, and for the list of threads.",
+            observed=f"The thread `{thread}` was just opened and cannot be found again.",
+            expected="The Store that your ChatKitServer was given keeps each thread.",
+            misconception="thread-not-kept",
+        )
+    if len(new) > 1:
+        raise Failed(
+            tried=f"{turn.tried} Then asked for the list of threads.",
+            observed=f"One conversation was begun, and the list has {len(new)} more.",
+            expected="ChatKitServer has opened and stored the thread before `respond()` is called.",
+            misconception="thread-twice",
+        )
+
+
+async def _thread_ids(person: ChatKit) -> set[str]:
+    """The ids of the newest 100 threads."""
+    page = await person.ask("threads.list", limit=100)
+    return {thread["id"] for thread in page.get("data", [])}
+
+
+@check(
+    needs=(check_endpoint,),
     why="An answer that does not come from the model is no agent; a message sent twice costs twice "
     "and confuses the model.",
     covers=("LO-004", "SC-002"),
@@ -132,41 +167,6 @@ def _never_heard(turn: Turn, model: Provider, lab: Lab) -> Failed:
 
 @check(
     needs=(check_agent_hears,),
-    why="People paste programs, lists and whole letters. What is changed on the way is answered "
-    "wrongly, and nobody sees why.",
-    covers=("LO-004",),
-)
-async def check_message_unchanged(alice: ChatKit, model: Provider, words: Words) -> None:
-    """A long message with line breaks and special characters reaches the agent unchanged."""
-    lines = [
-        f"{words.sentence()}  Two  spaces",
-        '\t"{0}" {name} {{x}} %s <b>&amp;</b>',
-        "é 你好 🙂",
-    ]
-    text = "\n".join([*lines, *(words.sentence(12) for _ in range(60)), words.word()])
-    turn = await alice.say(text)
-    turn.tried = f"Sent a message of {len(text):,} characters, with line breaks, braces and quotes."
-    turn.require_no_error()
-    if any(text in heard for call in model.calls for heard in call.user_texts):
-        return
-    heard = max((_last(call) for call in model.calls), key=len, default="")
-    same = next(
-        (n for n, pair in enumerate(zip(text, heard, strict=False)) if len(set(pair)) > 1),
-        len(heard),
-    )
-    raise Failed(
-        tried=turn.tried,
-        observed=f"The model was sent {len(heard):,} characters. The first that differs is number "
-        f"{same + 1}: “{text[max(same - 12, 0) : same + 12]}” became "
-        f"“{heard[max(same - 12, 0) : same + 12]}”.",
-        expected="The model is sent what the person wrote: nothing cut off, cleaned, escaped or "
-        "put through a template.",
-        misconception="message-changed",
-    )
-
-
-@check(
-    needs=(check_agent_hears,),
     why="`thread.item.done` is what stores an answer. Without it the words are on the screen and "
     "gone on the next visit.",
     covers=("LO-004",),
@@ -212,6 +212,41 @@ async def check_answer_is_finished(alice: ChatKit, model: Provider, words: Words
 
 @check(
     needs=(check_answer_is_finished,),
+    why="People paste programs, lists and whole letters. What is changed on the way is answered "
+    "wrongly, and nobody sees why.",
+    covers=("LO-004",),
+)
+async def check_message_unchanged(alice: ChatKit, model: Provider, words: Words) -> None:
+    """A long message with line breaks and special characters reaches the agent unchanged."""
+    lines = [
+        f"{words.sentence()}  Two  spaces",
+        '\t"{0}" {name} {{x}} %s <b>&amp;</b>',
+        "é 你好 🙂",
+    ]
+    text = "\n".join([*lines, *(words.sentence(12) for _ in range(60)), words.word()])
+    turn = await alice.say(text)
+    turn.tried = f"Sent a message of {len(text):,} characters, with line breaks, braces and quotes."
+    turn.require_no_error()
+    if any(text in heard for call in model.calls for heard in call.user_texts):
+        return
+    heard = max((_last(call) for call in model.calls), key=len, default="")
+    same = next(
+        (n for n, pair in enumerate(zip(text, heard, strict=False)) if len(set(pair)) > 1),
+        len(heard),
+    )
+    raise Failed(
+        tried=turn.tried,
+        observed=f"The model was sent {len(heard):,} characters. The first that differs is number "
+        f"{same + 1}: “{text[max(same - 12, 0) : same + 12]}” became "
+        f"“{heard[max(same - 12, 0) : same + 12]}”.",
+        expected="The model is sent what the person wrote: nothing cut off, cleaned, escaped or "
+        "put through a template.",
+        misconception="message-changed",
+    )
+
+
+@check(
+    needs=(check_answer_is_finished,),
     why="A reader who sees the first word after half a second stays. One who looks at nothing for "
     "ten seconds leaves.",
     covers=("LO-005", "SC-003"),
@@ -226,7 +261,7 @@ async def check_streams(alice: ChatKit, model: Provider, words: Words) -> None:
 
 
 @check(
-    needs=(check_streams,),
+    needs=(check_streams, check_json_operations),
     why="One process serves everybody. While it waits for one answer it must be free for the others.",
     covers=("LO-005",),
 )
@@ -273,41 +308,6 @@ def _not_beside(tried: str, observed: str) -> Failed:
         "model it must `await`: a lock, a client without `await`, or `time.sleep` stops everybody.",
         misconception="not-side-by-side",
     )
-
-
-@check(
-    needs=(check_endpoint,),
-    why="The history, a reload and the list of conversations are JSON requests to the same address.",
-    covers=("LO-006",),
-)
-async def check_json_operations(alice: ChatKit, words: Words) -> None:
-    """Listing threads and items, and opening a thread, answer with JSON."""
-    before = await _thread_ids(alice)
-    turn = await alice.say(words.sentence())
-    thread = turn.thread_id or ""
-    found = await alice.ask("threads.get_by_id", thread_id=thread)
-    await alice.ask("items.list", thread_id=thread)
-    new = await _thread_ids(alice) - before
-    if found.get("id") != thread or thread not in new:
-        raise Failed(
-            tried=f"{turn.tried} Then asked for that thread, and for the list of threads.",
-            observed=f"The thread `{thread}` was just opened and cannot be found again.",
-            expected="The Store that your ChatKitServer was given keeps each thread.",
-            misconception="thread-not-kept",
-        )
-    if len(new) > 1:
-        raise Failed(
-            tried=f"{turn.tried} Then asked for the list of threads.",
-            observed=f"One conversation was begun, and the list has {len(new)} more.",
-            expected="ChatKitServer has opened and stored the thread before `respond()` is called.",
-            misconception="thread-twice",
-        )
-
-
-async def _thread_ids(person: ChatKit) -> set[str]:
-    """The ids of the newest 100 threads."""
-    page = await person.ask("threads.list", limit=100)
-    return {thread["id"] for thread in page.get("data", [])}
 
 
 @check(

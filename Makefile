@@ -8,7 +8,7 @@
 ##   make watch-NN     the same again after each save
 ##   make hint-NN      show the next hint for what failed
 ##   make diff-NN      show what lesson NN adds to the code of the lesson before
-##   make mine-NN      show your own changes in lesson NN
+##   make mine-NN      show how your code differs from the checkpoint
 ##   make start-NN     begin lesson NN   FROM=mine: on your own code of the lesson before
 ##   make reset-NN     begin lesson NN again; your work is kept aside
 ##   make rows-NN      show what lesson NN's database holds

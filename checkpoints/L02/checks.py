@@ -117,8 +117,8 @@ def _heard_once(turn: Turn, call: Call, text: str) -> None:
         raise Failed(
             tried=turn.tried,
             observed=f"The model was sent the same message {times} times in one call.",
-            expected="The new message reaches the model once. (It is already stored when "
-            "`respond()` begins: who loads the thread's items has it, and adds it no more.)",
+            expected="The new message reaches the model once. It is already stored when "
+            "`respond()` begins. If you load the thread's items, it is among them: do not add it again.",
             misconception="message-twice",
         )
     if any(sign in heard[0] for sign in ("inference_options=", "UserMessageTextContent(")):
@@ -140,8 +140,8 @@ def _never_heard(turn: Turn, model: Provider, lab: Lab) -> Failed:
         return Failed(
             tried=turn.tried,
             observed=f"Your server tried to reach {hosts[0]}, not the model of the settings.",
-            expected=f"{expected} `shared.models.get_model()` gives it; no key and no address stands "
-            "in your code.",
+            expected=f"{expected} `shared.models.get_model()` gives it; keep keys and addresses "
+            "out of your code.",
             misconception="model-hard-coded",
         )
     turn.require_no_error()
@@ -247,8 +247,8 @@ async def check_message_unchanged(alice: ChatKit, model: Provider, words: Words)
 
 @check(
     needs=(check_answer_is_finished,),
-    why="A reader who sees the first word after half a second stays. One who looks at nothing for "
-    "ten seconds leaves.",
+    why="A reader who sees the first word after half a second may stay. One who looks at nothing for "
+    "ten seconds may leave.",
     covers=("LO-005", "SC-003"),
 )
 async def check_streams(alice: ChatKit, model: Provider, words: Words) -> None:
@@ -418,7 +418,7 @@ async def check_tools_know_the_user(
     titles = [words.word() for _ in people]
     asked = [f"Please create {title}" for title in titles]
     turns = await asyncio.gather(*(map(ChatKit.say, people, asked)))
-    tried = f"{len(people)} people sent “Please create …” at the same time, each another word. The "
+    tried = f"{len(people)} people sent “Please create …” at the same time, each with another word. The "
     tried += "model called `create_task` for each, then for their lists `list_tasks`."
     for turn in turns:
         if turn.of_type("error") or not turn.answers:

@@ -60,8 +60,8 @@ async def _follow(
             gate.allow()
             if not await _arrives(turn, "".join(spoken[: max(number - LAG, 0)]), patience):
                 heard = (
-                    f"The model had said {number} words and none of the last {LAG} came through. "
-                    "What was held back came at once, when the model was allowed to finish."
+                    f"The model had said {number} words, and not even the first {number - LAG} had "
+                    "arrived."
                 )
                 break
         else:

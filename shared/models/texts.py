@@ -4,7 +4,7 @@ STORY = """\
 # The word that did not wait
 
 A model once had a long answer to give. It could have written all of it first and sent it then. \
-The reader would have looked at an empty page for twelve seconds and thought that something was \
+The reader would have looked at an empty page for fifteen seconds and thought that something was \
 broken. So the model let the first word go as soon as it had it.
 
 ## The way

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,6 +12,11 @@ _WIDTH = 100
 _OWN = ("app", "shared")
 
 _Import = ast.Import | ast.ImportFrom
+
+
+def lines_of(source: str) -> list[str]:
+    """The lines with their ends, as Python counts them: a form feed or U+2028 ends none."""
+    return io.StringIO(source).readlines()
 
 
 def with_imports_of(source: str, other: str) -> str:
@@ -27,7 +33,7 @@ def with_imports_of(source: str, other: str) -> str:
         block.append(node)
     wanted = [node for node in ast.parse(other).body if isinstance(node, _Import)]
     text = _written([*block, *wanted])
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     if block:
         lines[block[0].lineno - 1 : block[-1].end_lineno] = [text]
     elif text:

@@ -30,6 +30,7 @@ class Touch:
     section: str  # a heading of the lesson's text
     hints: tuple[str, ...]
     checks: tuple[str, ...] = ()
+    overrides: bool = False  # of a working method: its stub calls super()
 
     @property
     def file(self) -> str:
@@ -114,6 +115,7 @@ def load(number: int) -> Lesson:
             section=entry["section"],
             hints=tuple(entry["hints"]),
             checks=tuple(entry.get("checks", ())),
+            overrides=entry.get("overrides", False),
         )
         for entry in fields["touches"]
     )

@@ -107,7 +107,7 @@ async def _serve(
     try:
         await process.start(spec, listening, sys.stdout.fileno())
     except CannotStart as error:
-        console.print(f"The server did not start: {error}.", style="red")
+        console.print(f"The server did not start: {str(error).rstrip('.')}.", style="red")
         console.print("Mend it and save: it will be started again. Ctrl-C ends.")
         return False
     return True

@@ -10,7 +10,7 @@ import ast
 import json
 from collections.abc import Iterator, Mapping
 
-from checkpoints.imports import with_imports_of
+from checkpoints.imports import lines_of, with_imports_of
 from checkpoints.lesson import Lesson, Touch
 
 Touches = Mapping[str | None, Touch]
@@ -24,7 +24,7 @@ def symbols(source: str) -> dict[str, str]:
 
     A class is in `<module>` with its header and its fields; its methods are symbols of their own.
     """
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     found: dict[str, str] = {}
     taken: set[int] = set()
     for name, node in _functions(ast.parse(source)):
@@ -38,7 +38,7 @@ def symbols(source: str) -> dict[str, str]:
 
 def strip(source: str, touches: Touches, lesson: Lesson) -> str:
     """Return the source with a stub in place of the body of each listed function."""
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     for name, node in reversed(list(_functions(ast.parse(source)))):
         if touch := touches.get(name):
             _replace_body(lines, node, _stub(node, touch, lesson))
@@ -50,8 +50,8 @@ def extend(old: str, source: str, touches: Touches, lesson: Lesson) -> str:
     function that the old file has not."""
     known = symbols(old)
     stripped = strip(source, touches, lesson)
-    wanted = stripped.splitlines(keepends=True)
-    lines = [*old.rstrip("\n").splitlines(keepends=True), "\n"]
+    wanted = lines_of(stripped)
+    lines = lines_of(old.rstrip("\n") + "\n")
     classes = {node.name: node for node in ast.parse(old).body if isinstance(node, ast.ClassDef)}
     inserted: list[tuple[ast.ClassDef, str]] = []
     for node in ast.parse(stripped).body:
@@ -67,7 +67,10 @@ def extend(old: str, source: str, touches: Touches, lesson: Lesson) -> str:
             for name, method in methods.items():
                 if name in touches and name not in known:
                     inserted.append((classes[node.name], "\n" + _text(wanted, method)))
-    for owner, text in sorted(inserted, key=lambda pair: -pair[0].lineno):
+    # From the end of the file, so that the line numbers further up stay right.
+    for owner, text in sorted(inserted, key=lambda pair: pair[0].lineno)[::-1]:
+        if header := _header_before(lines, owner.body[0]):  # class Nothing: ...
+            lines[owner.body[0].lineno - 1] = header + "\n"
         lines.insert(_last_line(owner), text)
     return with_imports_of("".join(lines).rstrip("\n") + "\n", source)
 
@@ -99,11 +102,16 @@ def _text(lines: list[str], node: ast.stmt) -> str:
     return text if text.endswith("\n") else text + "\n"
 
 
+def _header_before(lines: list[str], first: ast.stmt) -> str:
+    """What stands before a body's first statement on its line: `class Nothing:`, or nothing."""
+    return lines[first.lineno - 1].encode()[: first.col_offset].decode().strip()
+
+
 def _replace_body(lines: list[str], node: _Function, stub: str) -> None:
     """Put the stub behind signature and docstring."""
     first = node.body[0]
-    if first.lineno == node.lineno or lines[first.lineno - 1].strip()[:1] == ")":
-        raise ValueError(f"{node.name}(): write its body on lines of its own.")
+    if _header_before(lines, first):
+        return  # all that stands on one line is `...`, where ruff has formatted it
     if ast.get_docstring(node) is None:
         start = _first_line(first)
         while lines[start - 2].strip()[:1] in ("", "#"):  # what is said there is of the body

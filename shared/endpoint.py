@@ -24,11 +24,13 @@ from chatkit.types import (
     ThreadsAddUserMessageReq,
     ThreadsCreateReq,
     ThreadsCustomActionReq,
+    ThreadsRetryAfterItemReq,
     ThreadsSyncCustomActionReq,
 )
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 from starlette.types import Send
 
 from shared import sdk
@@ -67,8 +69,12 @@ def chatkit_router(
 
     @router.post(path, max_body_size=max_body_bytes, response_class=Response)
     async def chatkit(request: Request, request_context: Any = Depends(context)) -> Response:
-        body = await request.body()
-        _refuse_what_is_not_offered(server, _parse(body))
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            raise HTTPException(400, "The body ended before it was complete.") from None
+        parsed = _parse(body)
+        _refuse_what_is_not_offered(server, parsed)
         try:
             result = await server.process(body, request_context)
             if not isinstance(result, StreamingResult):
@@ -77,6 +83,10 @@ def chatkit_router(
             # pulled by the task that streams: the SDK keeps a context variable between them.
             events = aiter(result)
             first = await anext(events, b"")
+            if not first and isinstance(parsed, ThreadsRetryAfterItemReq):
+                raise NotFoundError  # the SDK streams nothing where the item is not there
+        except ValidationError:
+            raise  # a ValueError, but of what the server itself has made or stored
         except NotFoundError:
             raise HTTPException(404, "There is no such thread or item.") from None
         except NotImplementedError:
@@ -127,8 +137,8 @@ def _refuse_what_is_not_offered(server: ChatKitServer[Any], request: ChatKitReq)
 class EventStream(StreamingResponse):
     """Server-sent events that reach the reader at once, and keep a quiet connection open.
 
-    Every frame is flushed as it is made. A comment frame goes out after `heartbeat_seconds` of
-    silence, since proxies and browsers give up on a connection that says nothing.
+    Every frame is flushed as it is made. Between two frames a comment goes out after each
+    `heartbeat_seconds` of silence: proxies and browsers give up on a connection that says nothing.
     """
 
     media_type = "text/event-stream"
@@ -150,23 +160,23 @@ class EventStream(StreamingResponse):
         another one, so that the SDK's context variables stay in one task."""
         now = asyncio.get_running_loop().time
         last_sent = now()
+        between_frames = True
 
         async def send_and_note(message: Any) -> None:
-            nonlocal last_sent
+            nonlocal last_sent, between_frames
             last_sent = now()
+            if body := message.get("body"):
+                between_frames = body.endswith(b"\n\n")
             await send(message)
 
         async def heartbeat() -> None:
+            comment = {"type": "http.response.body", "body": b": still here\n\n", "more_body": True}
             while True:
-                await asyncio.sleep(last_sent + self.heartbeat_seconds - now())
-                if now() >= last_sent + self.heartbeat_seconds:
-                    await send_and_note(
-                        {
-                            "type": "http.response.body",
-                            "body": b": still here\n\n",
-                            "more_body": True,
-                        }
-                    )
+                due_in = last_sent + self.heartbeat_seconds - now()
+                if due_in <= 0 and between_frames:
+                    await send_and_note(comment)
+                else:
+                    await asyncio.sleep(due_in if due_in > 0 else self.heartbeat_seconds)
 
         beating = asyncio.create_task(heartbeat())
         try:

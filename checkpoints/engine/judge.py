@@ -42,10 +42,8 @@ def judge(
             ],
             plugins=[Handover(session)],
         )
-    if isinstance(session.broken, StarterError | SystemExit):
+    if isinstance(session.broken, JudgeError | StarterError | KeyboardInterrupt | SystemExit):
         raise session.broken
-    if code == pytest.ExitCode.INTERRUPTED:
-        raise KeyboardInterrupt
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not session.reports:
         raise JudgeError(said.getvalue().strip())
     return [session.reports[job.name] for job in jobs]

@@ -6,6 +6,8 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -22,8 +24,17 @@ def adopt_orphans() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def children() -> set[int]:
-    """The processes whose parent is this one."""
+def end_orphans(known: Collection[int] = ()) -> None:
+    """Kill every child but the known ones, and what becomes ours by that, until there are none."""
+    while orphans := _children().difference(known):
+        for pid in orphans:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _children() -> set[int]:
     return {
         int(file.parent.name)
         for file in Path("/proc").glob("[0-9]*/stat")

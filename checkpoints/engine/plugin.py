@@ -31,7 +31,7 @@ from checkpoints.engine.verdict import (
     in_other_words,
     student_traceback,
 )
-from checkpoints.engine.warm import Starter, make_starter
+from checkpoints.engine.warm import JudgeError, Starter, make_starter
 from checkpoints.engine.words import Words
 
 STUCK = {"hanging-stream", "no-answer", "endless-stream", "start-hang"}
@@ -79,6 +79,14 @@ class Handover:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[_session] = self._given
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._given.broken = JudgeError(report.longreprtext)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        if excinfo.type is KeyboardInterrupt:  # and none of pytest's own, which derive from it
+            self._given.broken = excinfo.value
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -155,6 +163,10 @@ def _note(item: pytest.Function, call: pytest.CallInfo[None], session: Session) 
     error = call.excinfo.value if call.excinfo else None
     if call.when == "call" or (call.when == "setup" and error):
         report = _report_of(item)
+        if isinstance(error, CannotStart):
+            known = any(one.misconception == f"start-{error.kind}" for one in report.failures)
+            # One cause, one red check: what comes after it finds no server either.
+            error = pytest.skip.Exception(str(error)) if known else _not_starting(error)
         verdict = _verdict(item, error)
         if verdict.outcome == "failed":
             _add_what_the_server_says(verdict, item.funcargs["server"])
@@ -168,8 +180,6 @@ def _verdict(item: pytest.Function, error: BaseException | None) -> Verdict:
     info: CheckInfo = item.function.check_info
     title = (item.function.__doc__ or item.originalname).strip().splitlines()[0].rstrip(".")
     verdict = Verdict(item.originalname, title, "passed", info)
-    if isinstance(error, CannotStart):
-        error = _not_starting(error)
     match error:
         case None:
             pass

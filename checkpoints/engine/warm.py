@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from checkpoints.engine import linux
 from checkpoints.engine.serve import Spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -166,6 +167,7 @@ class Fresh:
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[bytes]] = []
+        linux.adopt_orphans()
 
     def start(self, spec: Spec, listening: socket.socket, output: int) -> Process:
         """See `Starter`."""
@@ -187,6 +189,6 @@ class Fresh:
     def close(self) -> None:
         """See `Starter`."""
         for process in self._processes:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()
+        linux.end_orphans()

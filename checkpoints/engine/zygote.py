@@ -58,7 +58,7 @@ def _loop(control: socket.socket) -> None:
                     for kill in (os.kill, os.killpg):  # its group may not be made yet
                         with suppress(ProcessLookupError):
                             kill(pid, signal.SIGKILL)
-                _end_all()
+                linux.end_orphans()
                 return
             pid = _fork(control, selector, message, descriptors)
             children.add(pid)
@@ -99,19 +99,7 @@ def _reap(control: socket.socket, children: set[int]) -> None:
                 children.remove(pid)
                 _say(control, event="exit", pid=pid, code=os.waitstatus_to_exitcode(status))
     # Who has lost its parent is ours now: a server that has ended may leave many.
-    for orphan in linux.children() - children:
-        with suppress(ProcessLookupError):
-            os.kill(orphan, signal.SIGKILL)
-
-
-def _end_all() -> None:
-    """Kill every child, and theirs as they become ours, until there are none."""
-    with suppress(ChildProcessError):
-        while True:
-            for pid in linux.children():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            os.waitpid(-1, 0)
+    linux.end_orphans(children)
 
 
 def _say(control: socket.socket, **fact: object) -> None:

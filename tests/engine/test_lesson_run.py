@@ -1,0 +1,278 @@
+"""`make lesson-NN`: a server that is served anew after each save, and ends in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from checkpoints import lesson as lessons
+from checkpoints.engine.provider import Gate, Provider, Say
+from tests.engine.clone import SECONDS, Clone, finish, survivors
+
+pytestmark = pytest.mark.slow
+
+Json = dict[str, Any]
+
+
+class Running:
+    """A `lesson` process: what it prints, and a client for its server."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self.process = process
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS)
+        self.lines: list[str] = []
+        self._read = 0
+        self._came = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            self._loop.call_soon_threadsafe(self._came.set)
+
+    async def says(self, sign: str) -> str:
+        """Wait for a line with this sign, behind the last one that was waited for."""
+        async with asyncio.timeout(SECONDS):
+            while True:
+                while self._read < len(self.lines):
+                    self._read += 1
+                    if sign in self.lines[self._read - 1]:
+                        return self.lines[self._read - 1]
+                self._came.clear()
+                await self._came.wait()
+
+    async def interrupt(self) -> tuple[int, str]:
+        """Press Ctrl-C. Returns exit status and what was said on stderr."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        assert self.process.stderr
+        said = await asyncio.to_thread(self.process.stderr.read)
+        status = await asyncio.to_thread(self.process.wait, SECONDS)
+        await self.says("Stopped. What was said is kept")
+        return status, said
+
+    async def ask(self, operation: str, **params: Any) -> Json:
+        response = await self.http.post("/chatkit", json={"type": operation, "params": params})
+        assert response.status_code == 200, response.text
+        found: Json = response.json()
+        return found
+
+    async def talk(self, text: str) -> list[Json]:
+        """The events of a first message."""
+        response = await self.http.post("/chatkit", json=message(text))
+        assert response.status_code == 200, response.text
+        return [json.loads(one[6:]) for one in response.text.split("\n\n") if one[:1] == "d"]
+
+
+def message(text: str) -> Json:
+    content = [{"type": "input_text", "text": text}]
+    said = {"content": content, "attachments": [], "inference_options": {}}
+    return {"type": "threads.create", "params": {"input": said}}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+async def start(clone: Clone, tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts lessons in the clone, whose own work is the reference."""
+    shutil.copytree(clone.checkpoint, clone.app, dirs_exist_ok=True)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    begun: list[Running] = []
+
+    def start(**environment: str) -> Running:
+        port = free_port()
+        given = {"PORT": str(port), "CHATKIT_PACE": "0", "TMPDIR": str(temporary), **environment}
+        begun.append(Running(clone.start("lesson", "02", **given), port))
+        return begun[-1]
+
+    yield start
+    for one in begun:
+        one.process.kill()
+        one.process.wait()
+        await one.http.aclose()
+
+
+def add_route(clone: Clone, number: int) -> None:
+    """Save a change: `/version` says the number, `/end` ends the process."""
+    code = (clone.checkpoint / "main.py").read_text()
+    code += (
+        "\n\n@app.get('/version')\n"
+        f"async def version() -> int:\n    return {number}\n"
+        "\n\n@app.get('/end')\n"
+        "async def end() -> None:\n    import os\n    os._exit(3)\n"
+    )
+    (clone.app / "main.py").write_text(code)
+
+
+async def test_from_the_banner_to_ctrl_c(start: Start, clone: Clone, tmp_path: Path) -> None:
+    lesson = start()
+    await lesson.says("Connecting your first agent")
+    address = str(lesson.http.base_url)
+    assert f"{address}/" in await lesson.says("  open ")
+    assert "lessons/L02/README.md" in await lesson.says("  read ")
+    assert "lessons/L02/app" in await lesson.says("  code ")
+    assert "offline" in await lesson.says("  model ")
+    banner = "\n".join(lesson.lines)
+    await lesson.says("Ctrl-C stops.")
+    said = " ".join("\n".join(lesson.lines).split())
+    for number, thing in enumerate(lessons.load(2).things_to_try, 1):
+        assert f"{number}. {thing}" in said
+    assert "\x1b" not in banner
+
+    page = await lesson.http.get("/")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    events = await lesson.talk("Hello!")
+    assert events[-1]["item"]["type"] == "assistant_message"
+
+    # A save: nobody is turned away meanwhile, and nothing that was said is lost.
+    refused: list[Exception] = []
+    served = 0
+
+    async def visit() -> None:
+        nonlocal served
+        while True:
+            try:
+                async with httpx.AsyncClient(base_url=address, timeout=SECONDS) as visitor:
+                    await visitor.get("/nothing-here")
+                served += 1
+            except httpx.ConnectError as error:
+                refused.append(error)
+            except httpx.TransportError:
+                pass  # it was being answered when the old server ended
+
+    visiting = asyncio.create_task(visit())
+    add_route(clone, 1)
+    await lesson.says("Saved, and served again after")
+    seen, served = served, 0
+    while not served:
+        await asyncio.sleep(0)
+    visiting.cancel()
+    assert refused == []
+    assert seen + served > 1
+    assert (await lesson.http.get("/version")).json() == 1
+    assert len((await lesson.ask("threads.list"))["data"]) == 1
+
+    # A server that ends is noticed, and the next save brings it back.
+    with pytest.raises(httpx.TransportError):
+        await lesson.http.get("/end")
+    assert "exit code 3" in await lesson.says("The server is gone")
+    add_route(clone, 2)
+    await lesson.says("Saved, and served again after")
+    assert (await lesson.http.get("/version")).json() == 2
+
+    # So is another folder in the place of this one.
+    assert clone.run("reset", "02").status == 0
+    await lesson.says("The server did not start")
+    shutil.copytree(clone.checkpoint, clone.app, dirs_exist_ok=True)
+    await lesson.says("Saved, and served again after")
+    assert len((await lesson.ask("threads.list"))["data"]) == 1
+
+    assert await lesson.interrupt() == (0, "")
+    assert survivors(tmp_path / "tmp") == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not [*clone.app.rglob("__pycache__")]
+
+
+async def test_a_syntax_error_is_said_and_the_next_save_mends_it(
+    start: Start, clone: Clone
+) -> None:
+    (clone.app / "main.py").write_text("app = [/red]\n")
+    lesson = start()
+    said = await lesson.says("The server did not start")
+    assert "SyntaxError" in said
+    await lesson.says("Mend it and save")
+    waiting = asyncio.create_task(lesson.http.get("/version"))
+    add_route(clone, 1)
+    await lesson.says("Saved, and served again after")
+    assert (await waiting).json() == 1, "who came meanwhile has waited"
+    assert await lesson.interrupt() == (0, "")
+
+
+async def test_the_users_environment_counts_and_an_open_stream_may_end(
+    start: Start, tmp_path: Path
+) -> None:
+    gate = Gate()
+    async with Provider() as provider:
+        provider.reply(lambda call: Say("One two three.", gate))
+        own = {
+            "OPENAI_BASE_URL": provider.base_url,
+            "OPENAI_API_KEY": "sk-the-users-own",
+            "CHATKIT_MODEL": "the-users-own",
+        }
+        lesson = start(**own)
+        assert "the-users-own" in await lesson.says("  model ")
+        async with lesson.http.stream("POST", "/chatkit", json=message("Hello!")) as response:
+            gate.allow()
+            async for text in response.aiter_text():
+                if "One" in text:
+                    break
+            call = await provider.called()
+            assert call.user_texts == ["Hello!"]
+            assert call.body["model"] == "the-users-own"
+            assert call.headers["authorization"] == "Bearer sk-the-users-own"
+            assert await lesson.interrupt() == (0, "")
+        assert survivors(tmp_path / "tmp") == []
+
+        again = start(WORKBOOK_FORK="0", **own)
+        await again.says("Ctrl-C stops.")
+        [thread] = (await again.ask("threads.list"))["data"]
+        items = (await again.ask("items.list", thread_id=thread["id"]))["data"]
+        assert "Hello!" in json.dumps(items), "what was said is kept"
+        assert await again.interrupt() == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("from_", "place"),
+    [("checkpoint", "checkpoints/L02/app"), ("mistake:buffered", "wrong/buffered/app")],
+)
+async def test_the_reference_and_a_mistake_run_too(
+    from_: str, place: str, start: Start, clone: Clone
+) -> None:
+    (clone.app / "main.py").write_text("raise SystemExit('this is not what was asked for')\n")
+    lesson = start(FROM=from_)
+    assert place in await lesson.says("  code ")
+    await lesson.says("Ctrl-C stops.")
+    events = await lesson.talk("Hello!")
+    assert events[-1]["type"] == "thread.item.done"
+    assert await lesson.interrupt() == (0, "")
+
+
+async def test_a_folder_of_any_name_can_be_served(start: Start, clone: Clone) -> None:
+    shutil.copytree(clone.checkpoint, clone.root / "her work")
+    lesson = start(SUBMISSION="her work")
+    assert "her work" in await lesson.says("  code ")
+    await lesson.says("Ctrl-C stops.")
+    (clone.root / "her work" / "server.py").touch()
+    await lesson.says("Saved, and served again after")
+    assert await lesson.interrupt() == (0, "")
+
+
+def test_a_port_that_is_taken_is_said_with_another_one(shared_clone: Clone) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = finish(shared_clone.start("lesson", "02", PORT=str(port)))
+    assert (result.status, result.out) == (2, "")
+    assert f"Port {port} is taken" in result.err
+    assert f"make lesson-02 PORT={port % 65000 + 100}\n" in result.err

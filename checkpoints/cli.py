@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -22,7 +23,7 @@ from rich.console import Console
 from checkpoints import lesson as lessons
 from checkpoints.differences import diff, print_diff
 from checkpoints.lesson import Lesson, LessonError
-from checkpoints.submission import SubmissionError, find_app
+from checkpoints.submission import SubmissionError, find_app, lesson_folder
 
 app = typer.Typer(
     add_completion=False,
@@ -110,10 +111,10 @@ def check(
         [found] = judge(which, [Job(work, name)], seed=seed, starter=starter, on_verdict=show)
     finally:
         starter.close()
-    if own:
+    if own or submission:
         from checkpoints.progress import Progress
 
-        Progress().note(which, found, work)
+        Progress.of(submission).note(which, found, work)
     if as_json:
         typer.echo(json.dumps(reports.as_json(which, found), indent=2))
     else:
@@ -194,11 +195,11 @@ def grade(
 
 
 @app.command()
-def hint(which: Which) -> None:
+def hint(which: Which, submission: Submission = None) -> None:
     """Show the next hint for what failed the last time."""
     from checkpoints.progress import Progress
 
-    progress = Progress()
+    progress = Progress.of(submission)
     failed = progress.failed_checks(which)
     number = f"{which.number:02d}"
     if failed is None:
@@ -241,30 +242,33 @@ def _show(old: Path, new: Path, old_name: str, new_name: str) -> None:
 
 
 @app.command()
-def reset(which: Which) -> None:
+def reset(which: Which, submission: Submission = None) -> None:
     """Bring the starter back. What was there is kept, dated."""
     from checkpoints import starter
 
-    kept = starter.keep_a_copy(which)
-    starter.write(starter.build(which), which.folder)
-    console.print(f"lessons/{which.name}/app is the starter again.")
+    folder = lesson_folder(which, submission)
+    kept = starter.keep_a_copy(which, folder)
+    starter.write(starter.build(which), folder)
+    console.print(f"{_short(folder / 'app')} is the starter again.")
     _say_where(kept)
 
 
 @app.command()
-def start(which: Which, from_: From = None) -> None:
+def start(which: Which, from_: From = None, submission: Submission = None) -> None:
     """Begin a lesson: with the starter, or FROM=mine with one's own code of the lesson before."""
     from checkpoints import starter
 
     if from_ == "mine":
-        files = starter.build_on(which, lessons.LESSONS / lessons.folder_name(which.number - 1))
+        before = lesson_folder(which, submission).with_name(lessons.folder_name(which.number - 1))
+        files = starter.build_on(which, before)
     elif from_ in (None, "checkpoint"):
         files = starter.build(which)
     else:
         _give_up(f"FROM={from_} is not known here. It can be mine or checkpoint.")
-    kept = starter.keep_a_copy(which)
-    starter.write(files, which.folder)
-    console.print(f"lessons/{which.name}/app is ready. What this lesson touches:")
+    folder = lesson_folder(which, submission)
+    kept = starter.keep_a_copy(which, folder)
+    starter.write(files, folder)
+    console.print(f"{_short(folder / 'app')} is ready. What this lesson touches:")
     for touch in {touch.symbol: touch for touch in reversed(which.touches)}.values():
         console.print(f"  {touch.symbol}  ({touch.section})")
     _say_where(kept)
@@ -272,7 +276,12 @@ def start(which: Which, from_: From = None) -> None:
 
 def _say_where(kept: Path | None) -> None:
     if kept:
-        console.print(f"What was there is kept in {kept.relative_to(lessons.ROOT)}.")
+        console.print(f"What was there is kept in {_short(kept)}.")
+
+
+def _short(path: Path) -> str:
+    """The path as one writes it in this clone."""
+    return str(path.relative_to(lessons.ROOT) if path.is_relative_to(lessons.ROOT) else path)
 
 
 @app.command()
@@ -292,12 +301,12 @@ def rows(which: Which) -> None:
 
 
 @app.command()
-def progress() -> None:
+def progress(submission: Submission = None) -> None:
     """Which lessons are passed."""
     from checkpoints.progress import Progress
     from checkpoints.report import marks
 
-    kept = Progress()
+    kept = Progress.of(submission)
     for number in lessons.numbers():
         one = lessons.load(number)
         passed, score = kept.passed_at(one), kept.score(one)
@@ -367,7 +376,7 @@ def generate() -> None:
     for number in lessons.numbers():
         one = lessons.load(number)
         files = starter.build(one)
-        starter.keep_a_copy(one)  # a student may try this command
+        starter.keep_a_copy(one, one.folder)  # a student may try this command
         starter.write(files, one.folder)
         (one.checkpoint / "starter.sha256").write_text(starter.manifest(files))
         console.print(f"lessons/{one.name}/app")
@@ -389,7 +398,7 @@ def main() -> None:
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)  # end as after Ctrl-C: in good order
+            signal.signal(number, _as_ctrl_c)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # students print what no terminal can show
@@ -413,4 +422,22 @@ def main() -> None:
         if ended.code == STOPPED:  # typer makes this of Ctrl-C
             _complain("Stopped.")
         raise
+    finally:
+        _flush()
     sys.exit(CANNOT)
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """Do what Ctrl-C does now: asyncio gives it another meaning while a loop runs."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):  # a background job ignores Ctrl-C
+        raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)
+
+
+def _flush() -> None:
+    """Write what is left, unless the reader (`head`, say) has gone."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

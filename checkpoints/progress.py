@@ -11,9 +11,8 @@ from typing import Any
 
 from checkpoints.engine.verdict import Report
 from checkpoints.lesson import STATE, Lesson
-from checkpoints.submission import work_files
+from checkpoints.submission import lesson_folder, work_files
 
-_FILE = STATE / "progress.json"
 _FIELDS = {"passed": str, "code": str, "failed": list, "score": list, "hints": dict}
 
 
@@ -26,11 +25,18 @@ def fingerprint(app: Path) -> str:
     return digest.hexdigest()
 
 
+def _file_of(submission: str) -> Path:
+    folder = Path(os.path.expanduser(submission)).resolve()
+    short = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+    return STATE / "submissions" / f"{folder.name}-{short}.json"
+
+
 class Progress:
     """The file, read once. What cannot be read in it counts as not there: it can be earned again."""
 
-    def __init__(self, file: Path = _FILE) -> None:
+    def __init__(self, file: Path = STATE / "progress.json", submission: str | None = None) -> None:
         self._file = file
+        self._submission = submission
         try:
             found = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -45,6 +51,11 @@ class Progress:
             if isinstance(entry, dict)
         }
 
+    @classmethod
+    def of(cls, submission: str | None) -> Progress:
+        """One's own (None), or that of somebody else's folder. Both are kept here, not there."""
+        return cls(_file_of(submission), submission) if submission else cls()
+
     def _save(self) -> None:
         """Replace the file in one step, so that an interrupted command leaves the old one."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +67,7 @@ class Progress:
         return self._data.setdefault(lesson.name, {})
 
     def note(self, lesson: Lesson, report: Report, app: Path) -> None:
-        """Keep what a check of one's own work said."""
+        """Keep what a check said."""
         entry = self._entry(lesson)
         entry["failed"] = [verdict.name for verdict in report.failures]
         entry["score"] = [
@@ -83,7 +94,7 @@ class Progress:
 
     def changed_since_pass(self, lesson: Lesson) -> bool:
         """Whether the code is another than the one that passed."""
-        app = lesson.folder / "app"
+        app = lesson_folder(lesson, self._submission) / "app"
         known = self._entry(lesson).get("code")
         return known is not None and app.is_dir() and fingerprint(app) != known
 

@@ -99,9 +99,9 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def keep_a_copy(lesson: Lesson) -> Path | None:
-    """Copy the student's `app` and `work` aside, dated. Returns where, or None without any."""
-    folders = [lesson.folder / name for name in ("app", "work") if (lesson.folder / name).is_dir()]
+def keep_a_copy(lesson: Lesson, work: Path) -> Path | None:
+    """Copy `app` and `work` of a lesson's folder aside, dated. Returns where, or None without any."""
+    folders = [work / name for name in ("app", "work") if (work / name).is_dir()]
     if not folders:
         return None
     base = STATE / "kept" / f"{lesson.name}-{datetime.now():%Y-%m-%d-%H%M%S}"

@@ -59,6 +59,20 @@ def _in_folder(lesson: Lesson, folder: Path) -> Path:
     )
 
 
+def lesson_folder(lesson: Lesson, submission: str | None = None) -> Path:
+    """Return the folder that holds, or should hold, `app` and `work`. Raises SubmissionError."""
+    if not submission:
+        return lesson.folder
+    folder = Path(os.path.expanduser(submission)).resolve()
+    if not folder.is_dir():
+        raise SubmissionError(f"{folder} is not a folder.")
+    if (folder / "lessons").is_dir():
+        return folder / "lessons" / lesson.name
+    if (folder / lesson.name).is_dir():
+        return folder / lesson.name
+    return folder.parent if (folder / "main.py").is_file() else folder
+
+
 def work_files(app: Path) -> list[Path]:
     """The files that are the work, sorted, without what tools leave behind.
 

@@ -1,55 +1,46 @@
 """One SQLite file, shared by everything in a process that stores something.
 
 SQLite lets one connection write at a time, and what costs is the commit more than the write. So all
-writes go to one thread. It takes *everything* that waits, runs it in one transaction and commits
-once (group commit). With 100 users at the same time that is over a hundred times as fast as a
-connection for each call, and inside one process "database is locked" cannot happen.
-
-The thread is an executor's, not aiosqlite's (0.22). That one keeps a program that forgot `close()`
-from ever ending; and when a loop is closed while a statement runs, it dies, and the next caller
-waits for ever. Python itself ends an executor's thread at exit, and nothing here belongs to a loop.
+writes go to one aiosqlite connection, and *everything* that waits shares one transaction (group
+commit). With 100 users at the same time that is over a hundred times as fast as a connection for
+each call, and inside one process "database is locked" cannot happen. A second connection reads
+meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-BUSY_SECONDS = 10.0  # how long to wait while another process writes
+import aiosqlite
+
+from shared.sqlite import Connection, DatabaseError, absolute, connect, explained, in_memory
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
-
-
-class DatabaseError(Exception):
-    """The file cannot be used. The text says why, and what to do."""
+Work = Callable[[aiosqlite.Connection], Awaitable[T]]
 
 
 class Database:
     """The SQLite file at `path`; also `":memory:"`, or a URI such as `"file:x?mode=memory"`.
 
-    Opened at first use, in WAL mode, its folder made if need be. Usable from any event loop. A
-    commit survives the death of the process (`kill -9`); a power cut may take the last ones along.
+    Opened at first use, in WAL mode, its folder made if need be. A commit survives the death of the
+    process (`kill -9`); a power cut may take the last ones along.
+
+    It serves one event loop at a time. Used in another one it is closed and opened anew: what the
+    first loop left unfinished may fail, and a database in memory is empty again.
 
     Every method raises `DatabaseError` where the file cannot be used, and sqlite3's own errors
     where a statement is wrong (`sqlite3.IntegrityError`, `sqlite3.OperationalError`, …).
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = _absolute(str(path))
+        self.path = absolute(str(path))
         self._schemas: list[str] = []
-        self._lock = threading.Lock()
-        self._waiting: list[_Write] = []
-        self._writer = _Connection(self.path)
-        # A second connection reads while the first one commits. A database in memory has only one.
-        self._reader = self._writer if _in_memory(self.path) else _Connection(self.path)
+        self._opened: _Opened | None = None
 
     def add_schema(self, script: str) -> None:
         """Have `script` run before the next use. It must allow for having run before
@@ -57,201 +48,172 @@ class Database:
         if script not in self._schemas:
             self._schemas.append(script)
 
-    async def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Execute one statement and return how many rows it changed, once that is committed."""
-        return await self.transaction(
-            lambda connection: connection.execute(sql, parameters).rowcount
-        )
+    async def write(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Execute one statement that changes something, and return once that is committed."""
+        with explained(self.path):
+            await asyncio.shield(self._here().submit(sql, parameters))
 
     async def transaction(self, work: Work[T]) -> T:
-        """Return `work(connection)`, once all that it wrote is committed: all of it, or nothing.
+        """Return `await work(connection)`, once all that it wrote is committed: all of it, or
+        nothing.
 
-        `work` runs in the database's thread, perhaps twice, so it should do nothing but execute
-        statements; if it raises, nothing of it is kept. Transactions happen in the order in which
-        they were asked for, also when their callers are cancelled: a cancelled caller does not know
-        whether it wrote, but it never tears a write.
+        Nobody else writes meanwhile. `work` may run twice, so it should do nothing but execute
+        statements on that connection; if it raises, nothing of it is kept. Writes and transactions
+        happen in the order in which they were asked for, also when their callers are cancelled: a
+        cancelled caller does not know whether it wrote, but it never tears a write.
         """
-        write = _Write(work, asyncio.get_running_loop().create_future())
-        with self._lock:
-            self._waiting.append(write)
-            first = len(self._waiting) == 1
-        if first:  # the others find a flush on its way
-            self._writer.submit(self._flush)
-        result: T = await write.answer
-        return result
+        with explained(self.path):
+            result: T = await asyncio.shield(self._here().submit(work))
+            return result
 
     async def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Execute one query and return its rows; what was written before is in them."""
-        if self._reader is not self._writer and self._writer.lacks(self._schemas):
-            await self.transaction(lambda connection: None)  # makes the tables
-        return await asyncio.wrap_future(self._reader.submit(self._query, sql, parameters))
+        with explained(self.path):
+            return list(await asyncio.shield(self._here().query(sql, parameters)))
 
     async def close(self) -> None:
         """Finish what waits, then close the file. The next use would open it again."""
-        for connection in (self._writer, self._reader):
-            await asyncio.wrap_future(connection.submit(connection.close))
+        if self._opened is not None:
+            await asyncio.shield(self._opened.close())
 
-    def _query(self, sql: str, parameters: Sequence[Any]) -> list[sqlite3.Row]:
-        try:
-            # The tables are the writer's to make, also where the reader is another connection.
-            connection = self._reader.open(self._schemas if self._reader is self._writer else ())
-            return connection.execute(sql, parameters).fetchall()
-        except (sqlite3.Error, OSError) as error:
-            raise _explained(error, self.path) from error
+    def _here(self) -> _Opened:
+        opened = self._opened
+        if opened is None or opened.closing or opened.loop is not asyncio.get_running_loop():
+            opened = self._opened = _Opened(self.path, self._schemas, before=opened)
+        return opened
 
-    def _flush(self) -> None:
-        """Carry out every write that waits, and answer their callers. In the writer's thread."""
-        with self._lock:
-            writes, self._waiting = self._waiting, []
-        try:
-            outcomes = self._commit(self._writer.open(self._schemas), writes)
-        except BaseException as error:  # a caller without an answer would wait for ever
-            outcomes = [_Failure(error)] * len(writes)
-        answers: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
-        for write, outcome in zip(writes, outcomes, strict=True):
-            answers.setdefault(write.answer.get_loop(), []).append((write.answer, outcome))
-        for loop, group in answers.items():
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(self._answer, group)
 
-    def _answer(self, group: list[tuple[asyncio.Future[Any], Any]]) -> None:
-        for future, outcome in group:
-            if future.done():  # cancelled
-                continue
-            if isinstance(outcome, _Failure):
-                future.set_exception(_explained(outcome.error, self.path))
-            else:
-                future.set_result(outcome)
+class _Uncancellable(asyncio.Task[T]):
+    """A task that runs to its end.
 
-    def _commit(self, connection: sqlite3.Connection, writes: list[_Write]) -> list[Any]:
-        """Return the result or the `_Failure` of each write, all in one transaction if possible."""
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:  # the fault of none of them: another process goes on writing
-            return [_Failure(error)] * len(writes)
-        try:
-            results = [write.work(connection) for write in writes]
-            connection.execute("COMMIT")
-        except BaseException as error:
-            if connection.in_transaction:  # some errors end it themselves, a full disk for one
-                connection.execute("ROLLBACK")
-            if len(writes) == 1:
-                return [_Failure(error)]
-            # One of them failed: only that one may hear of it.
-            return [outcome for write in writes for outcome in self._commit(connection, [write])]
-        return results
+    `asyncio.run()` cancels every task and waits for it before it closes the loop. This one goes on
+    meanwhile: no transaction ends halfway, and aiosqlite's thread finds a loop to answer to.
+    """
+
+    def cancel(self, msg: Any = None) -> bool:
+        return False
 
 
 class _Write(NamedTuple):
-    work: Work[Any]
+    statement: str | Work[Any]
+    parameters: Sequence[Any]
     answer: asyncio.Future[Any]
 
 
-class _Failure(NamedTuple):
-    error: BaseException
+class _Opened:
+    """The file as one event loop uses it: its connections, and the writes that wait."""
 
-
-class _Connection:
-    """One sqlite3 connection and the one thread that uses it, both made when first needed."""
-
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, schemas: Sequence[str], before: _Opened | None) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.closing = False
         self._path = path
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
-        self._connection: sqlite3.Connection | None = None
+        self._schemas = schemas
         self._scripts_run = 0
+        self._before = before
+        self._waiting: list[_Write] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._writer: Connection | None = None
+        self._reader: Connection | None = None  # stays None in memory
 
-    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        """Have the thread call `function`, after all that was submitted before."""
-        return self._thread.submit(function, *arguments)
+    def submit(
+        self, statement: str | Work[Any], parameters: Sequence[Any] = ()
+    ) -> asyncio.Future[Any]:
+        """Put a write behind those that wait. The future is done when it is committed."""
+        if self._flushing is asyncio.current_task():
+            raise RuntimeError("In a transaction use its connection: the Database waits for it.")
+        write = _Write(statement, parameters, self.loop.create_future())
+        self._waiting.append(write)
+        if self._flushing is None or self._flushing.done():
+            self._flushing = _Uncancellable(self._flush(), loop=self.loop)
+        return write.answer
 
-    def lacks(self, scripts: Sequence[str]) -> bool:
-        """Tell whether `open(scripts)` would have anything to do."""
-        return self._connection is None or self._scripts_run < len(scripts)
+    def query(self, sql: str, parameters: Sequence[Any]) -> asyncio.Future[Any]:
+        """Read on the second connection. In memory there is none, and at first there are no tables:
+        then the query goes the way of the writes."""
+        if self._reader is None or self._scripts_run < len(self._schemas):
+            return self.submit(lambda writer: writer.execute_fetchall(sql, parameters))
+        return _Uncancellable(self._reader.aio.execute_fetchall(sql, parameters), loop=self.loop)
 
-    def open(self, scripts: Sequence[str]) -> sqlite3.Connection:
-        """Return the connection, with all scripts run. To be called in its thread."""
-        if self._connection is None:
-            self._connection = _connect(self._path)
-        for script in scripts[self._scripts_run :]:
+    def close(self) -> asyncio.Future[None]:
+        """Finish what waits, unless that is another loop's, and close the connections."""
+        self.closing = True
+        return _Uncancellable(self._close(), loop=asyncio.get_running_loop())
+
+    async def _close(self) -> None:
+        if self._flushing is not None and self.loop is asyncio.get_running_loop():
+            await asyncio.wait([self._flushing])
+        if self._before is not None:
+            await self._before.close()
+        for connection in (self._writer, self._reader):
+            if connection is not None:
+                await connection.close()
+
+    async def _flush(self) -> None:
+        """Carry out what waits until nothing does, and answer everybody."""
+        while self._waiting:
+            writes, self._waiting = self._waiting, []
+            try:
+                writer = await self._open()
+                for write in await _commit(writer, writes):
+                    await _commit(writer, [write])
+            except (Exception, asyncio.CancelledError) as error:
+                for write in writes:
+                    if not write.answer.done():
+                        write.answer.set_exception(error)
+
+    async def _open(self) -> aiosqlite.Connection:
+        """Open what is not open, run the scripts that have not run, and return the writer."""
+        if self._before is not None:
+            await self._before.close()
+            self._before = None
+        if self._writer is None:
+            self._writer = await connect(self._path)
+        writer = self._writer.aio
+        for script in self._schemas[self._scripts_run :]:
             try:
                 # In one transaction, so that a second process never sees half of the tables.
-                self._connection.executescript(f"BEGIN IMMEDIATE; {script}; COMMIT")
+                await writer.executescript(f"BEGIN IMMEDIATE; {script}; COMMIT")
             except sqlite3.Error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                await writer.rollback()
                 raise
             self._scripts_run += 1
-        return self._connection
-
-    def close(self) -> None:
-        """Close the connection; `open` may follow. To be called in its thread."""
-        connection, self._connection, self._scripts_run = self._connection, None, 0
-        if connection is not None:
-            connection.close()
+        if self._reader is None and not in_memory(self._path):
+            self._reader = await connect(self._path)
+        return writer
 
 
-def _connect(path: str) -> sqlite3.Connection:
-    is_uri = path.startswith("file:")
-    if not is_uri and not _in_memory(path):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, uri=is_uri, timeout=BUSY_SECONDS, isolation_level=None)
+async def _commit(connection: aiosqlite.Connection, writes: list[_Write]) -> list[_Write]:
+    """Carry out the writes in one transaction, and answer their callers.
+
+    Where one of several fails, nothing is kept and all are returned, to be done one by one: so only
+    the culprit hears of it. Raises what is the fault of none of them.
+    """
+    await connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+        results = await _execute(connection, writes)
+        await connection.commit()
+    except (Exception, asyncio.CancelledError) as error:
+        await connection.rollback()
+        if len(writes) > 1:
+            return writes
+        writes[0].answer.set_exception(error)
+    else:
+        for write, result in zip(writes, results, strict=True):
+            write.answer.set_result(result)
+    return []
 
 
-def _in_memory(path: str) -> bool:
-    return path in {"", ":memory:"} or (
-        path.startswith("file:") and ("mode=memory" in path or ":memory:" in path)
-    )
-
-
-def _absolute(path: str) -> str:
-    """The second connection must find the same file, even if the folder was changed meanwhile."""
-    return path if path.startswith("file:") or _in_memory(path) else os.path.abspath(path)
-
-
-_EXPLANATIONS = {
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened. Check that its folder may be written and that the "
-    "file is no folder, or name another file with CHATKIT_DATABASE.",
-    sqlite3.SQLITE_READONLY: "may only be read. Allow writing to the file and its folder, or name "
-    "another file with CHATKIT_DATABASE.",
-    sqlite3.SQLITE_NOTADB: "is not an SQLite database. Move that file away, or name another one "
-    "with CHATKIT_DATABASE.",
-    sqlite3.SQLITE_CORRUPT: "is damaged. Move the file away; the next start makes a new one.",
-    sqlite3.SQLITE_FULL: "cannot grow: the disk is full. This write was not kept; free some space "
-    "and try again.",
-    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error. Check the disk, "
-    "or name a file elsewhere with CHATKIT_DATABASE.",
-    sqlite3.SQLITE_BUSY: f"is locked: another process has been writing for {BUSY_SECONDS:.0f} "
-    "seconds. Stop that process and try again.",
-    sqlite3.SQLITE_LOCKED: "is locked by another connection of this process. Share one Database.",
-}
-
-
-def _explained(error: BaseException, path: str) -> BaseException:
-    """Return a `DatabaseError` for trouble with the file, anything else as it is."""
-    text = None
-    if isinstance(error, OSError):
-        text = f"needs a folder that cannot be made ({error.strerror}: {error.filename}). " + (
-            "Make it, or name another file with CHATKIT_DATABASE."
-        )
-    elif isinstance(error, sqlite3.Error):
-        # The low byte is the kind, the rest the detail. Errors of Python's own have neither.
-        text = _EXPLANATIONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-    elif isinstance(error, StopIteration):  # a future would not take it
-        return RuntimeError("The work of a transaction raised StopIteration.")
-    if text is None:
-        return error
-    explained = DatabaseError(f"The database {path} {text}")
-    explained.__cause__ = error
-    return explained
+async def _execute(connection: aiosqlite.Connection, writes: list[_Write]) -> list[Any]:
+    """Return the results. Equal statements in a row share one trip to the connection's thread."""
+    results: list[Any] = []
+    for statement, group in groupby(writes, key=lambda write: write.statement):
+        if isinstance(statement, str):
+            parameters = [write.parameters for write in group]
+            await connection.executemany(statement, parameters)
+            results += [None] * len(parameters)
+        else:
+            results += [await statement(connection) for _ in group]
+    return results
 
 
 __all__ = ["Database", "DatabaseError"]

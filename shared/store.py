@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -135,17 +136,20 @@ class SQLiteStore(Store[TContext]):
 
     async def save_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """Insert or update the item. Raises NotFoundError where there is no such thread."""
-        saved = await self.database.write(
-            """
-            INSERT INTO items (thread_id, id, type, created_at, data)
-            SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM threads WHERE id = ?1)
-            ON CONFLICT (thread_id, id) DO UPDATE SET
-                type = excluded.type, created_at = excluded.created_at, data = excluded.data
-            """,
-            [thread_id, item.id, item.type, utc_text(item.created_at), _dump_item(item)],
-        )
-        if not saved:
-            raise NotFoundError(f"There is no thread {thread_id} to put item {item.id} into.")
+        try:
+            await self.database.write(
+                """
+                INSERT INTO items (thread_id, id, type, created_at, data) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (thread_id, id) DO UPDATE SET
+                    type = excluded.type, created_at = excluded.created_at, data = excluded.data
+                """,
+                [thread_id, item.id, item.type, utc_text(item.created_at), _dump_item(item)],
+            )
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+                raise
+            message = f"There is no thread {thread_id} to put item {item.id} into."
+            raise NotFoundError(message) from error
 
     async def load_item(self, thread_id: str, item_id: str, context: TContext) -> ThreadItem:
         """Return the item. Raises NotFoundError, also where it is in another thread."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import aiosqlite
+
 from shared import clock
 from shared.database import Database
 
@@ -64,16 +66,16 @@ class TaskStorage:
         title = _clean(title)
         created_at = clock.utc_text(clock.now())
 
-        def insert(connection: sqlite3.Connection) -> Task:
+        async def insert(connection: aiosqlite.Connection) -> Task:
             # One statement, so that two who create at the same time never get the same number.
-            row = connection.execute(
+            (row,) = await connection.execute_fetchall(
                 f"""
                 INSERT INTO tasks (user_id, number, title, created_at)
                 SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3 FROM tasks WHERE user_id = ?1
                 RETURNING {_COLUMNS}
                 """,
                 [user_id, title, created_at],
-            ).fetchone()
+            )
             return _task(row)
 
         return await self.database.transaction(insert)
@@ -92,15 +94,15 @@ class TaskStorage:
         A task that is done stays done. Raises TaskError where no task, or more than one, is meant.
         """
 
-        def update(connection: sqlite3.Connection) -> Task:
-            rows = connection.execute(
+        async def update(connection: aiosqlite.Connection) -> Task:
+            rows = await connection.execute_fetchall(
                 f"SELECT {_COLUMNS} FROM tasks WHERE user_id = ? ORDER BY number", [user_id]
             )
             meant = _meant([_task(row) for row in rows], str(task))
-            row = connection.execute(
+            (row,) = await connection.execute_fetchall(
                 f"UPDATE tasks SET done = 1 WHERE user_id = ? AND number = ? RETURNING {_COLUMNS}",
                 [user_id, meant.number],
-            ).fetchone()
+            )
             return _task(row)
 
         return await self.database.transaction(update)

@@ -130,7 +130,9 @@ async def test_the_summary_of_nothing(storage: TaskStorage) -> None:
 async def test_tasks_survive_the_process(storage: TaskStorage, database: Database) -> None:
     created = await storage.create("alice", "Buy milk")
     await database.close()
-    assert await TaskStorage(database.path).list("alice") == [created]
+    again = TaskStorage(database.path)
+    assert await again.list("alice") == [created]
+    await again.database.close()
 
 
 # The agent

@@ -27,14 +27,20 @@ async def converse(
     return said, thread or ""
 
 
+def messages_in(items: list[Event]) -> Said:
+    """The messages among a thread's items; workflows, widgets and the like are left out."""
+    messages = [item for item in items if item["type"] in ("user_message", "assistant_message")]
+    return [(item["type"], text_of(item).strip()) for item in messages]
+
+
 def compare(when: str, said: Said, items: list[Event]) -> None:
+    """Raise Failed unless the messages among the items are what was said, in order, each once."""
     turns = len(said) // 2
     tried = f"Sent {turns} messages to one thread and read the answers. {when}"
     expected = (
         f"{len(said)} items in the order of the conversation: question, answer, {turns} times."
     )
-    messages = [item for item in items if item["type"] in ("user_message", "assistant_message")]
-    stored = [(str(item["type"]), text_of(item).strip()) for item in messages]
+    stored = messages_in(items)
     if stored == said:
         return
     missing = [pair for pair in said if pair not in stored]

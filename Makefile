@@ -22,6 +22,7 @@
 ##   make test         run all tests of the workbook itself
 ##   make test-quick   run the tests that need neither a browser nor a lesson's server
 ##   make lint         check style and types
+##   make bench        measure the server and the checks   ONLY=server|store|commands  WITHOUT=lever
 ##   make generate     write the starters in lessons/ anew
 ##   make lock         pin the packages anew   UPGRADE=1 takes the newest versions
 ##   make help         show this list
@@ -36,7 +37,7 @@ WORKBOOK = @command -v $(firstword $(PYTHON)) >/dev/null || { \
 
 numbers := 01 02 03 04 05 06 07 08
 verbs := lesson check watch hint diff mine start reset rows grade
-singles := progress doctor test test-quick lint generate lock help
+singles := progress doctor test test-quick lint bench generate lock help
 each = $(addprefix $(1)-,$(numbers))
 
 .SUFFIXES:
@@ -81,7 +82,7 @@ progress doctor generate:
 test:
 	$(WORKBOOK) test -- test
 
-test-quick lint:
+test-quick lint bench:
 	$(WORKBOOK) author -- $@
 
 lock:

@@ -382,6 +382,14 @@ def generate() -> None:
         console.print(f"lessons/{one.name}/app")
 
 
+@app.command()
+def bench() -> None:
+    """Authors: measure what the workbook promises about speed. ONLY=groups WITHOUT=levers"""
+    from tests.bench.run import main as run_bench
+
+    raise typer.Exit(run_bench())
+
+
 def _complain(sentence: str) -> None:
     errors.print(sentence, soft_wrap=True)  # a path stays in one piece
 

@@ -26,7 +26,7 @@ def adopt_orphans() -> None:
 
 def end_orphans(known: Collection[int] = ()) -> None:
     """Kill every child but the known ones, and what becomes ours by that, until there are none."""
-    while orphans := _children().difference(known):
+    while orphans := children().difference(known):
         for pid in orphans:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -34,7 +34,8 @@ def end_orphans(known: Collection[int] = ()) -> None:
                 os.waitpid(pid, 0)
 
 
-def _children() -> set[int]:
+def children() -> set[int]:
+    """The processes whose parent is this one."""
     return {
         int(file.parent.name)
         for file in Path("/proc").glob("[0-9]*/stat")

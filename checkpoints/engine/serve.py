@@ -174,7 +174,7 @@ def _import_app(spec: Spec) -> Any:
     if app is None:
         raise NoApp("app/main.py defines no `app`")
     if not callable(app):
-        raise NoApp(f"`app` in app/main.py is a {type(app).__name__}, not an application")
+        raise NoApp(f"`app` in app/main.py is of type {type(app).__name__}, no application")
     return app
 
 

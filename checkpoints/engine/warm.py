@@ -97,6 +97,8 @@ class Forking:
 
     def start(self, spec: Spec, listening: socket.socket, output: int) -> Process:
         """See `Starter`. The first call waits until the SDKs are imported."""
+        if self._ready and not self._lost:
+            self._hear(wait=False)
         if self._lost:  # a server killed its parent
             self.close()
             self._launch()
@@ -167,6 +169,7 @@ class Fresh:
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._others = linux.children()
         linux.adopt_orphans()
 
     def start(self, spec: Spec, listening: socket.socket, output: int) -> Process:
@@ -191,4 +194,4 @@ class Fresh:
         for process in self._processes:
             process.kill()
             process.wait()
-        linux.end_orphans()
+        linux.end_orphans(self._others)

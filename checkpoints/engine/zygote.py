@@ -60,9 +60,7 @@ def _loop(control: socket.socket) -> None:
                             kill(pid, signal.SIGKILL)
                 linux.end_orphans()
                 return
-            pid = _fork(control, selector, message, descriptors)
-            children.add(pid)
-            _say(control, event="forked", pid=pid)
+            children.add(_fork(control, selector, message, descriptors))
 
 
 def _receive(control: socket.socket) -> tuple[str, list[int]]:
@@ -76,11 +74,17 @@ def _receive(control: socket.socket) -> tuple[str, list[int]]:
 def _fork(
     control: socket.socket, selector: selectors.BaseSelector, spec: str, descriptors: list[int]
 ) -> int:
+    # The child waits until its pid is told: the code that it runs could kill us before.
+    told_read, told_write = os.pipe()
     pid = os.fork()
     if pid:
-        for descriptor in descriptors:
+        _say(control, event="forked", pid=pid)
+        for descriptor in (*descriptors, told_read, told_write):
             os.close(descriptor)
         return pid
+    os.close(told_write)
+    os.read(told_read, 1)
+    os.close(told_read)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in _FOR_OUR_PARENT:

@@ -173,7 +173,7 @@ WORKS: dict[str, Work] = {
     "another-name": main(
         NO_ROUTE.replace("app =", "application ="), "check_starts", "start-app", "defines no `app`"
     ),
-    "app-is-text": main("app = 'app'\n", "check_starts", "start-app", "is a str"),
+    "app-is-text": main("app = 'app'\n", "check_starts", "start-app", "is of type str"),
     "latin-1": Work(
         {"server.py": 'NAME = "Zoë"\n'.encode("latin-1") + _SERVER.encode()},
         "check_starts",
@@ -343,5 +343,5 @@ WORKS: dict[str, Work] = {
 
 SLOW = ("never-starts", "hangs", "spins")
 """Each waits for a limit of ten or fifteen seconds."""
-FRESH = ("empty", "dumps", "start-raises", "leaves-processes")
+FRESH = ("empty", "dumps", "leaves-processes")
 """What is tried again with a fresh interpreter for each server."""

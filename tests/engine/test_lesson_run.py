@@ -19,7 +19,8 @@ import pytest
 
 from checkpoints import lesson as lessons
 from checkpoints.engine.provider import Gate, Provider, Say
-from tests.engine.clone import SECONDS, Clone, finish, survivors
+from tests.engine.clone import ROOT, SECONDS, Clone, finish, survivors
+from tests.engine.hostile import NO_ROUTE
 
 pytestmark = pytest.mark.slow
 
@@ -55,13 +56,13 @@ class Running:
                 self._came.clear()
                 await self._came.wait()
 
-    async def interrupt(self) -> tuple[int, str]:
+    async def interrupt(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         """Press Ctrl-C. Returns exit status and what was said on stderr."""
-        os.killpg(self.process.pid, signal.SIGINT)
+        os.killpg(self.process.pid, number)
         assert self.process.stderr
         said = await asyncio.to_thread(self.process.stderr.read)
         status = await asyncio.to_thread(self.process.wait, SECONDS)
-        await self.says("Stopped. What was said is kept")
+        await self.says("Stopped.")
         return status, said
 
     async def ask(self, operation: str, **params: Any) -> Json:
@@ -100,10 +101,10 @@ async def start(clone: Clone, tmp_path: Path) -> AsyncIterator[Start]:
     temporary.mkdir()
     begun: list[Running] = []
 
-    def start(**environment: str) -> Running:
+    def start(command: str = "lesson", **environment: str) -> Running:
         port = free_port()
         given = {"PORT": str(port), "CHATKIT_PACE": "0", "TMPDIR": str(temporary), **environment}
-        begun.append(Running(clone.start("lesson", "02", **given), port))
+        begun.append(Running(clone.start(command, "02", **given), port))
         return begun[-1]
 
     yield start
@@ -113,16 +114,16 @@ async def start(clone: Clone, tmp_path: Path) -> AsyncIterator[Start]:
         await one.http.aclose()
 
 
-def add_route(clone: Clone, number: int) -> None:
+def add_route(app: Path, number: int) -> None:
     """Save a change: `/version` says the number, `/end` ends the process."""
-    code = (clone.checkpoint / "main.py").read_text()
+    code = (ROOT / "checkpoints" / "L02" / "app" / "main.py").read_text()
     code += (
         "\n\n@app.get('/version')\n"
         f"async def version() -> int:\n    return {number}\n"
         "\n\n@app.get('/end')\n"
         "async def end() -> None:\n    import os\n    os._exit(3)\n"
     )
-    (clone.app / "main.py").write_text(code)
+    (app / "main.py").write_text(code)
 
 
 async def test_from_the_banner_to_ctrl_c(start: Start, clone: Clone, tmp_path: Path) -> None:
@@ -147,30 +148,25 @@ async def test_from_the_banner_to_ctrl_c(start: Start, clone: Clone, tmp_path: P
     assert events[-1]["item"]["type"] == "assistant_message"
 
     # A save: nobody is turned away meanwhile, and nothing that was said is lost.
-    refused: list[Exception] = []
-    served = 0
+    served = asyncio.Queue[int]()
 
     async def visit() -> None:
-        nonlocal served
         while True:
-            try:
-                async with httpx.AsyncClient(base_url=address, timeout=SECONDS) as visitor:
-                    await visitor.get("/nothing-here")
-                served += 1
-            except httpx.ConnectError as error:
-                refused.append(error)
-            except httpx.TransportError:
-                pass  # it was being answered when the old server ended
+            async with httpx.AsyncClient(base_url=address, timeout=SECONDS) as visitor:
+                try:
+                    served.put_nowait((await visitor.get("/version")).status_code)
+                except httpx.ConnectError:
+                    served.put_nowait(0)
+                except httpx.TransportError:
+                    pass  # it was being answered when the old server ended
 
     visiting = asyncio.create_task(visit())
-    add_route(clone, 1)
+    assert await served.get() == 404
+    add_route(clone.app, 1)
     await lesson.says("Saved, and served again after")
-    seen, served = served, 0
-    while not served:
-        await asyncio.sleep(0)
+    while (status := await served.get()) != 200:
+        assert status == 404, "a connection was refused"
     visiting.cancel()
-    assert refused == []
-    assert seen + served > 1
     assert (await lesson.http.get("/version")).json() == 1
     assert len((await lesson.ask("threads.list"))["data"]) == 1
 
@@ -178,13 +174,14 @@ async def test_from_the_banner_to_ctrl_c(start: Start, clone: Clone, tmp_path: P
     with pytest.raises(httpx.TransportError):
         await lesson.http.get("/end")
     assert "exit code 3" in await lesson.says("The server is gone")
-    add_route(clone, 2)
+    add_route(clone.app, 2)
     await lesson.says("Saved, and served again after")
     assert (await lesson.http.get("/version")).json() == 2
 
     # So is another folder in the place of this one.
     assert clone.run("reset", "02").status == 0
-    await lesson.says("The server did not start")
+    await lesson.says("Saved, and served again after")
+    assert (await lesson.http.post("/chatkit", json=message("Hello!"))).status_code == 404
     shutil.copytree(clone.checkpoint, clone.app, dirs_exist_ok=True)
     await lesson.says("Saved, and served again after")
     assert len((await lesson.ask("threads.list"))["data"]) == 1
@@ -198,16 +195,18 @@ async def test_from_the_banner_to_ctrl_c(start: Start, clone: Clone, tmp_path: P
 async def test_a_syntax_error_is_said_and_the_next_save_mends_it(
     start: Start, clone: Clone
 ) -> None:
-    (clone.app / "main.py").write_text("app = [/red]\n")
-    lesson = start()
+    """In a folder of any name, such as the one that somebody sent."""
+    hers = clone.app.rename(clone.root / "her work")
+    (hers / "main.py").write_text("app = [/red]\n")
+    lesson = start(SUBMISSION="her work")
     said = await lesson.says("The server did not start")
     assert "SyntaxError" in said
     await lesson.says("Mend it and save")
     waiting = asyncio.create_task(lesson.http.get("/version"))
-    add_route(clone, 1)
+    add_route(hers, 1)
     await lesson.says("Saved, and served again after")
     assert (await waiting).json() == 1, "who came meanwhile has waited"
-    assert await lesson.interrupt() == (0, "")
+    assert await lesson.interrupt(signal.SIGHUP) == (0, ""), "the window was closed"
 
 
 async def test_the_users_environment_counts_and_an_open_stream_may_end(
@@ -235,7 +234,8 @@ async def test_the_users_environment_counts_and_an_open_stream_may_end(
             assert await lesson.interrupt() == (0, "")
         assert survivors(tmp_path / "tmp") == []
 
-        again = start(WORKBOOK_FORK="0", **own)
+        again = start(FROM="checkpoint", WORKBOOK_FORK="0", **own)
+        assert "checkpoints/L02/app" in await again.says("  code ")
         await again.says("Ctrl-C stops.")
         [thread] = (await again.ask("threads.list"))["data"]
         items = (await again.ask("items.list", thread_id=thread["id"]))["data"]
@@ -243,30 +243,31 @@ async def test_the_users_environment_counts_and_an_open_stream_may_end(
         assert await again.interrupt() == (0, "")
 
 
-@pytest.mark.parametrize(
-    ("from_", "place"),
-    [("checkpoint", "checkpoints/L02/app"), ("mistake:buffered", "wrong/buffered/app")],
-)
-async def test_the_reference_and_a_mistake_run_too(
-    from_: str, place: str, start: Start, clone: Clone
-) -> None:
+async def test_a_mistake_runs_too(start: Start, clone: Clone) -> None:
     (clone.app / "main.py").write_text("raise SystemExit('this is not what was asked for')\n")
-    lesson = start(FROM=from_)
-    assert place in await lesson.says("  code ")
+    lesson = start(FROM="mistake:buffered")
+    assert "wrong/buffered/app" in await lesson.says("  code ")
     await lesson.says("Ctrl-C stops.")
-    events = await lesson.talk("Hello!")
-    assert events[-1]["type"] == "thread.item.done"
+    assert (await lesson.talk("Hello!"))[-1]["item"]["type"] == "assistant_message"
     assert await lesson.interrupt() == (0, "")
 
 
-async def test_a_folder_of_any_name_can_be_served(start: Start, clone: Clone) -> None:
-    shutil.copytree(clone.checkpoint, clone.root / "her work")
-    lesson = start(SUBMISSION="her work")
-    assert "her work" in await lesson.says("  code ")
-    await lesson.says("Ctrl-C stops.")
-    (clone.root / "her work" / "server.py").touch()
-    await lesson.says("Saved, and served again after")
-    assert await lesson.interrupt() == (0, "")
+async def test_watch_judges_again_after_each_save(
+    start: Start, clone: Clone, tmp_path: Path
+) -> None:
+    (clone.app / "main.py").write_text("")
+    watching = start("watch")
+    await watching.says("Lesson 02")
+    (clone.app / "main.py").write_text("app = 5\n")  # while the first round goes on
+    await watching.says("Judged in")
+    assert "is of type int" in await watching.says("observed")
+    await watching.says("Judged in")
+    (clone.app / "main.py").write_text(NO_ROUTE)
+    assert "404" in await watching.says("observed")
+    await watching.says("Judged in")
+    assert json.loads(clone.progress.read_text())["L02"]["score"][0] == 1
+    assert await watching.interrupt() == (0, "")
+    assert survivors(tmp_path / "tmp") == []
 
 
 def test_a_port_that_is_taken_is_said_with_another_one(shared_clone: Clone) -> None:

@@ -389,7 +389,6 @@ def test_many_names_are_written_one_to_a_line() -> None:
     names = [f"a_rather_long_name_{number}" for number in range(6)]
     made = with_imports_of("import sys\n", f"from chatkit.types import {', '.join(names)}\n")
     assert max(map(len, made.splitlines())) <= 100
-    assert run(made.replace("chatkit.types", "types").split("from")[0])["sys"]
     [node] = [one for one in ast.parse(made).body if isinstance(one, ast.ImportFrom)]
     assert [alias.name for alias in node.names] == names
 

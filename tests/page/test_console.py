@@ -12,6 +12,8 @@ from playwright.sync_api import Page, Route, expect
 from shared.console import CONTENT_SECURITY_POLICY
 from tests.page.conftest import Console
 
+pytestmark = pytest.mark.slow
+
 # What a model may be talked into writing: scripts, beacons that carry data away, a fake form.
 PAYLOADS = [
     "<script>window.ran = 1</script>",

@@ -17,6 +17,8 @@ import pytest
 
 from tests.setup.skeleton import ROOT, Clone, Result, pin
 
+pytestmark = pytest.mark.slow
+
 OLD = "sys.version_info = (3, 9, 2, 'final', 0)"
 
 

@@ -10,6 +10,8 @@ import pytest
 from checkpoints.cli import app
 from tests.setup.skeleton import ROOT, Clone
 
+pytestmark = pytest.mark.slow
+
 FOLDERS = {"lessons", "checkpoints", "shared", "tests"}  # no targets: they only correct a name
 
 

@@ -104,6 +104,7 @@ async def check_agent_hears(alice: ChatKit, model: Provider, words: Words, lab: 
             raise _never_heard(turn, model, lab)
         for call in calls:
             _heard_once(turn, call, text)
+        turn.require_no_error()
 
 
 def _last(call: Call) -> str:

@@ -20,6 +20,8 @@ import aiosqlite
 
 from shared.sqlite import Connection, DatabaseError, absolute, connect, explained, in_memory
 
+PAGES = 64  # that `shrink` frees in one transaction, 4 KiB each
+
 T = TypeVar("T")
 Work = Callable[[aiosqlite.Connection], Awaitable[T]]
 
@@ -70,6 +72,21 @@ class Database:
         """Execute one query and return its rows; what was written before is in them."""
         with explained(self.path):
             return list(await asyncio.shield(self._here().query(sql, parameters)))
+
+    async def shrink(self) -> None:
+        """Give the space of deleted rows back to the file system, a few pages at a time, so that
+        nobody's write waits for long."""
+
+        async def free_some(connection: aiosqlite.Connection) -> int:
+            await connection.execute_fetchall(f"PRAGMA incremental_vacuum({PAGES})")
+            [row] = await connection.execute_fetchall("PRAGMA freelist_count")
+            return int(row[0])
+
+        left, before = await self.transaction(free_some), -1
+        while left and left != before:
+            left, before = await self.transaction(free_some), left
+        # The file itself gets shorter when what stands in the write-ahead log is carried over.
+        await self.rows("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def close(self) -> None:
         """Finish what waits, then close the file. The next use would open it again."""

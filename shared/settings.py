@@ -7,7 +7,11 @@
 | `CHATKIT_MODEL`    | the model's name, or `offline` whatever else is set        | the SDK's own |
 | `CHATKIT_PACE`     | words a second of the offline model; 0 = as fast as it can | 25            |
 | `CHATKIT_WINDOW`   | context window of the offline model, in tokens             | 4096          |
+| `CHATKIT_ANALYSIS` | seconds that the analysis of all documents takes           | 10            |
 | `CHATKIT_DATABASE` | the SQLite file                                            | `chatkit.db`  |
+| `CHATKIT_IDLE`     | seconds without a message after which a session expires    | 86400 (1 day) |
+| `CHATKIT_LONGEST`  | seconds after which a session expires in any case          | 604800 (1 week) |
+| `CHATKIT_AUDIT`    | the file that tells what became of sessions                | beside the database |
 | `CHATKIT_TRACING`  | `1`: let the Agents SDK send its traces to OpenAI          | off           |
 """
 
@@ -35,7 +39,11 @@ class Settings:
     model: str | None = None
     words_per_second: float = 25.0
     context_window: int = 4096
+    analysis_seconds: float = 10.0
     database: Path = Path("chatkit.db")
+    idle_seconds: float = 86_400.0
+    longest_seconds: float = 604_800.0
+    audit: Path = Path("chatkit.audit.jsonl")
     tracing: bool = False
 
     @property
@@ -47,6 +55,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the table above. Raises `SettingsError`."""
         default = cls()
+        database = Path(environ.get("CHATKIT_DATABASE", "").strip() or default.database)
         given = {name: value.strip() for name, value in environ.items() if value.strip()}
         return cls(
             api_key=given.get("OPENAI_API_KEY"),
@@ -54,7 +63,11 @@ class Settings:
             model=given.get("CHATKIT_MODEL"),
             words_per_second=_number(given, "CHATKIT_PACE", default.words_per_second, lowest=0),
             context_window=int(_number(given, "CHATKIT_WINDOW", default.context_window, lowest=1)),
-            database=Path(given.get("CHATKIT_DATABASE", default.database)),
+            analysis_seconds=_number(given, "CHATKIT_ANALYSIS", default.analysis_seconds, lowest=0),
+            database=database,
+            idle_seconds=_number(given, "CHATKIT_IDLE", default.idle_seconds, lowest=0),
+            longest_seconds=_number(given, "CHATKIT_LONGEST", default.longest_seconds, lowest=0),
+            audit=Path(given.get("CHATKIT_AUDIT", database.with_suffix(".audit.jsonl"))),
             tracing=given.get("CHATKIT_TRACING", "0").lower() in {"1", "true", "yes", "on"},
         )
 

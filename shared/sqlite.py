@@ -55,12 +55,20 @@ async def connect(path: str) -> Connection:
     try:
         await aio
         aio.row_factory = sqlite3.Row
+        await _prepare(aio)
         await _turn_to_wal(aio)
         cursor = await aio.executescript("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
     except (Exception, asyncio.CancelledError):
         await _end(aio)
         raise
     return Connection(aio, cursor.connection)
+
+
+async def _prepare(aio: aiosqlite.Connection) -> None:
+    """Have a file that is still empty give freed pages back, bit by bit. Later it is too late."""
+    [(pages,)] = await aio.execute_fetchall("PRAGMA page_count")
+    if not pages:
+        await aio.execute_fetchall("PRAGMA auto_vacuum = INCREMENTAL")
 
 
 async def _turn_to_wal(aio: aiosqlite.Connection) -> None:

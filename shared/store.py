@@ -89,9 +89,19 @@ class SQLiteStore(Store[TContext]):
         """Return the SDK's prefix for that type (`msg_`, `tc_`, …) and 128 random bits."""
         return _long(default_generate_id(item_type))
 
+    def visible(self, context: TContext) -> tuple[str, list[Any]]:
+        """Return an SQL condition on `threads` and its parameters: what a request may read.
+
+        Here it is all of them. A Store in which threads belong to somebody overrides this.
+        """
+        return "TRUE", []
+
     async def load_thread(self, thread_id: str, context: TContext) -> ThreadMetadata:
         """Return the thread. Raises NotFoundError."""
-        rows = await self.database.rows("SELECT data FROM threads WHERE id = ?", [thread_id])
+        condition, parameters = self.visible(context)
+        rows = await self.database.rows(
+            f"SELECT data FROM threads WHERE {condition} AND id = ?", [*parameters, thread_id]
+        )
         if not rows:
             raise NotFoundError(f"There is no thread {thread_id}.")
         return _THREAD.validate_json(rows[0]["data"])
@@ -111,7 +121,10 @@ class SQLiteStore(Store[TContext]):
         self, limit: int, after: str | None, order: str, context: TContext
     ) -> Page[ThreadMetadata]:
         """Return a page of threads. Raises NotFoundError for a cursor that is not there."""
-        rows, has_more = await self._page("threads WHERE TRUE", [], after, limit, order)
+        condition, parameters = self.visible(context)
+        rows, has_more = await self._page(
+            f"threads WHERE {condition}", parameters, after, limit, order
+        )
         threads = [_THREAD.validate_json(row["data"]) for row in rows]
         return Page(data=threads, has_more=has_more, after=threads[-1].id if has_more else None)
 
@@ -124,8 +137,13 @@ class SQLiteStore(Store[TContext]):
     ) -> Page[ThreadItem]:
         """Return a page of the thread's items, the hidden ones too; of an unknown thread an empty
         one. Raises NotFoundError for a cursor that is no item of this thread."""
+        condition, parameters = self.visible(context)
         rows, has_more = await self._page(
-            "items WHERE thread_id = ?", [thread_id], after, limit, order
+            f"items WHERE thread_id = (SELECT id FROM threads WHERE {condition} AND id = ?)",
+            [*parameters, thread_id],
+            after,
+            limit,
+            order,
         )
         items = [_load_item(row["data"]) for row in rows]
         return Page(data=items, has_more=has_more, after=items[-1].id if has_more else None)

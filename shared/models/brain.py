@@ -96,6 +96,9 @@ _RULES = _rules(
     (_ASK + r"count\b(?:\D*\b1\b)?\D*?\b(?:to|till|until)\D*(?P<last>\d{1,9})\b", _count),
     (_ASK + rf"summari[sz]e{_GAP}(?:this|the|our|my|following){_GAP}{_CHAT}"
      r"(?:[^:\n]*[:\n](?P<text>[\s\S]*))?", recall.summarise),
+    (_ASK + r"(?:go on|continue|carry on|keep going)\b",
+     recall.go_on),
+    (rf"\banaly[sz]e{_GAP}(?:documents?|minutes|files)\b", tooluse.analyse),
     (r"\bmy (?:very )?first (?:question|message|request)|\bwhat did i \w+ (?:\w+ )?first\b",
      recall.first),
     (r"\bmy (?:last|previous) (?:question|message|request)|\bwhat did i just \w+", recall.previous),
@@ -130,7 +133,7 @@ _RULES = _rules(
     (rf"\b(?:explain|how does|how do|what is|what['’]?s){_GAP}stream", _streaming),
     (rf"\b(?:tell|write|give|say){_GAP}(?:long|story)\b|^(?:a )?long (?:story|answer|text)",
      _story),
-    (rf"\b{_THING} (?:is|are) (?P<value>[^.!?,;\n]+)(?:[.!,;\n]|$)", recall.learn),
+    (rf"\b{_THING} (?:is|are) (?P<value>[^.!?,;\n]+)(?:[.!,;\n]|$)", tooluse.remember),
     (r"^(?:hi|hello|hey|help|good (?:morning|afternoon|evening|day))\b"
      r"|\bwho are you\b|\bwhat can you do\b", _greet),
 )  # fmt: skip

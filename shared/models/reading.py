@@ -71,6 +71,8 @@ class Reading:
     """Context that the server sent in the user's name: hidden context, quotes, what was shown."""
     messages: Sequence[str] = ()
     """What the user wrote, oldest first."""
+    answers: Sequence[str] = ()
+    """What the assistant said, oldest first."""
     outputs: Sequence[Output] = ()
     """What tools returned since the user's last message."""
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -108,6 +110,7 @@ def read(
     system = [instructions] if instructions else []
     notes: list[str] = []
     messages: list[str] = []
+    answers: list[str] = []
     outputs: list[Output] = []
     called: dict[str, str] = {}
     for item in items:
@@ -120,11 +123,13 @@ def read(
         elif role == "user":
             messages.append(text.strip())
             outputs = []
+        elif role == "assistant":
+            answers.append(text.strip())
         elif item.get("type") == "function_call":
             called[item["call_id"]] = item["name"]
         elif item.get("type") == "function_call_output":
             outputs.append(Output(called.get(item["call_id"], ""), text_of(item.get("output"))))
-    return Reading(system, notes, messages, outputs, tools, tokens)
+    return Reading(system, notes, messages, answers, outputs, tools, tokens)
 
 
 def _sentences(line: str) -> list[str]:

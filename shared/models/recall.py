@@ -15,6 +15,13 @@ ALONE = "I can't see any earlier message: only this one was sent to me."
 # To the end of the clause: a full stop within a word, as in an address, does not end it.
 _VALUE = r"(?P<value>(?:[^.!?,;{}\n\"”]|[.!?](?=\w))+)"
 _SPOKE = re.compile(r"\b(?:asked|wrote|said|told|mentioned|wanted)\b|^user:", re.IGNORECASE)
+_STOPPED = re.compile(
+    r"\b(?:cancel(?:led|ed)|interrupted|stopped|cut (?:off|short)|aborted|unfinished|incomplete)\b",
+    re.IGNORECASE,
+)
+_SUMMARY = re.compile(
+    r"(?:previous |old |earlier )?summary[^:]{0,40}:\s*(?P<text>\S.*)", re.IGNORECASE
+)
 _CALLED = re.compile(r"\b(?:[Cc]all me|[Ii](?: am|['’]m) called) (?P<name>\w+)")
 # Without "called" only a capital letter tells a name from "I'm tired".
 _I_AM = re.compile(r"\b(?:I am|I['’]m) (?P<name>[A-Z]\w+)")
@@ -73,6 +80,16 @@ def how_much(_: re.Match[str], reading: Reading) -> Say:
     )
 
 
+def go_on(_: re.Match[str], reading: Reading) -> Say:
+    """Go on."""
+    if not any(_STOPPED.search(note) for note in (*reading.notes, *reading.instructions)):
+        return Say("I see no answer of mine that was cut short, so there is nothing to go on with.")
+    if not reading.answers:
+        return Say("I was told that my last answer was stopped, and sent no word of it.")
+    words = reading.answers[-1].split()
+    return Say(f"My last answer was stopped. It ended with: “… {' '.join(words[-8:])}”")
+
+
 def learn(match: re.Match[str], _: Reading) -> Say:
     """My name is Ana."""
     return Say(
@@ -85,10 +102,11 @@ def summarise(match: re.Match[str], reading: Reading) -> Say:
     """Summarise this conversation: the one in the message, or the messages before it."""
     lines = [line.strip() for line in (match["text"] or "").splitlines() if line.strip()]
     users = [line.split(":", 1)[1] for line in lines if line.lower().startswith("user:")]
-    texts = users or lines or reading.earlier
-    if not texts:
-        return Say(ALONE)
-    return Say("The user wrote: " + "; ".join(f"“{short(text, 80)}”" for text in texts))
+    before = [m["text"] for line in lines if (m := _SUMMARY.match(line))]
+    texts = users or ([] if before else lines or reading.earlier)
+    if texts:
+        before.append("The user wrote: " + "; ".join(f"“{short(text, 80)}”" for text in texts))
+    return Say(" ".join(before) or ALONE)
 
 
 def user_name(reading: Reading) -> str | None:

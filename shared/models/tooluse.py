@@ -6,16 +6,20 @@ import json
 import re
 from collections.abc import Mapping
 
+from shared.models import recall
 from shared.models.answers import Decision, Say, Use
 from shared.models.reading import Reading, Tool
 
 CREATE, LIST, COMPLETE, SUMMARY = "create_task", "list_tasks", "complete_task", "task_summary"
+ANALYSE = "analyse_documents"
+REMEMBER = "remember_fact"
 
 _AROUND = " \t\n\"'“”.,:;!?#"
 _ON_MY_LIST = re.compile(
     r"\s+(?:to|on|onto)\s+(?:my|the)\s+(?:(?:task|to-?do)s?\s*)?(?:list|tasks|to-?dos)[.!?\s]*$",
     re.IGNORECASE,
 )
+_OF_PROJECT = re.compile(r"project(?:['’]s)?\s*(?P<name>.*)", re.IGNORECASE)
 _POLITE = r"(?:(?:please|can you|could you|use|call|run|the|tool)\s+)*"
 
 
@@ -40,6 +44,22 @@ def complete(match: re.Match[str], reading: Reading) -> Decision:
 def summary(_: re.Match[str], reading: Reading) -> Decision:
     """How am I doing?"""
     return _task_tool(reading, SUMMARY)
+
+
+def analyse(_: re.Match[str], reading: Reading) -> Decision:
+    """Analyse the documents."""
+    return _task_tool(reading, ANALYSE)
+
+
+def remember(match: re.Match[str], reading: Reading) -> Decision:
+    """My language is German."""
+    tool = reading.tools.get(REMEMBER)
+    if tool is None:
+        return recall.learn(match, reading)
+    kind, name = "preference", " ".join(match["thing"].split())
+    if project := _OF_PROJECT.match(name):
+        kind, name = "project", project["name"] or "name"
+    return _use(tool, {"kind": kind, "name": name, "value": match["value"].strip()})
 
 
 def named(reading: Reading) -> Decision | None:

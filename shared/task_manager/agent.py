@@ -1,7 +1,8 @@
-"""The Task Manager: an agent with four tools, each for the tasks of whoever is speaking."""
+"""The Task Manager: an agent with four tools for the tasks of whoever is speaking, and your own."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from agents import (
@@ -27,14 +28,19 @@ Answer in one or two short sentences. Show a list of tasks line by line, as the 
 Context = RunContextWrapper[AgentContext[RequestContext]]
 
 
-def task_manager(storage: TaskStorage) -> Agent[AgentContext[RequestContext]]:
-    """Return the agent. Its runs need `context=`: a `chatkit.agents.AgentContext` whose
-    `request_context` names the user. Without one its tools raise TypeError."""
+def task_manager(
+    storage: TaskStorage, tools: Sequence[Tool] = ()
+) -> Agent[AgentContext[RequestContext]]:
+    """Return the agent, with further `tools` beside its own.
+
+    Its runs need `context=`: a `chatkit.agents.AgentContext` whose `request_context` names the
+    user. Without one its tools raise TypeError.
+    """
     return Agent(
         name="Task Manager",
         instructions=INSTRUCTIONS,
         model=get_model(),
-        tools=_tools(storage),
+        tools=[*_tools(storage), *tools],
     )
 
 

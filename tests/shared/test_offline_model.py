@@ -533,3 +533,56 @@ async def test_an_output_type_is_refused_with_a_sentence() -> None:
     agent = Agent("Judge", model=OfflineModel(0), output_type=list[str])
     with pytest.raises(UserError, match="writes plain text"):
         await Runner.run(agent, "hello", run_config=NO_TRACES)
+
+
+# What lessons 3 and 4 make visible
+
+
+NOTE = user(
+    "Hidden context for the agent (not shown to the user):\n<HiddenContext>\n"
+    "The user cancelled the stream. Stop responding to the prior request.\n</HiddenContext>"
+)
+CUT = {"role": "assistant", "content": "Once upon a time there was a"}
+
+
+async def test_it_knows_that_it_was_stopped_only_when_it_is_told() -> None:
+    assert "ended with: “… Once upon a time there was a”" in await answer(
+        [CUT, NOTE, user("Go on.")]
+    )
+    assert "sent no word of it" in await answer([NOTE, user("Go on.")])
+    assert "no answer of mine that was cut short" in await answer([CUT, user("Go on.")])
+
+
+async def test_it_calls_the_tools_of_later_lessons_where_they_are_offered() -> None:
+    @function_tool
+    def analyse_documents() -> str:
+        """Analyse."""
+        return "done"
+
+    @function_tool
+    def remember_fact(kind: str, name: str, value: str) -> str:
+        """Remember."""
+        return "done"
+
+    tools: list[Tool] = [analyse_documents, remember_fact]
+    [call] = await items_of("Please analyse the project's documents", tools=tools)
+    assert isinstance(call, ResponseFunctionToolCall)
+    assert (call.name, call.arguments) == ("analyse_documents", "{}")
+    for said, kind, name, value in (
+        ("My language is German.", "preference", "language", "German"),
+        ("My project's deadline is Friday", "project", "deadline", "Friday"),
+    ):
+        [call] = await items_of(said, tools=tools)
+        assert isinstance(call, ResponseFunctionToolCall)
+        assert json.loads(call.arguments) == {"kind": kind, "name": name, "value": value}
+    assert "no tool `analyse_documents`" in await answer("Analyse the documents")
+    assert "I keep nothing myself" in await answer("My language is German.")
+
+
+async def test_a_summary_is_extended() -> None:
+    first = await answer("Summarise this conversation:\nUser: I like tea\nAssistant: Good")
+    assert first == "The user wrote: “I like tea”"
+    second = await answer(
+        f"Summarise this conversation:\nSummary so far: {first}\nUser: And cake\nAssistant: Yes"
+    )
+    assert second == "The user wrote: “I like tea” The user wrote: “And cake”"

@@ -143,13 +143,17 @@ async def test_wrong_statements_keep_their_own_errors(database: Database) -> Non
         await database.write(ADD, ["too", "many"])
 
 
+def size_of(path: Path) -> int:
+    return path.stat().st_size
+
+
 async def test_the_space_of_deleted_rows_is_given_back(database: Database, path: Path) -> None:
     for number in range(40):
         await database.write(ADD, [f"{number}" * 20_000])
     await database.shrink()
-    full = path.stat().st_size
+    full = size_of(path)
     await database.write("DELETE FROM notes")
     await database.shrink()
-    assert path.stat().st_size < full / 10
+    assert size_of(path) < full / 10
     await database.write(ADD, ["still works"])
     assert await notes(database) == ["still works"]

@@ -11,6 +11,8 @@
 ##   make mine-NN      show how your code differs from the checkpoint
 ##   make start-NN     begin lesson NN   FROM=mine: on your own code of the lesson before
 ##   make reset-NN     begin lesson NN again; your work is kept aside
+##   make measure-NN   take the figures that the lesson asks for (03)
+##   make proxy-NN     put nginx in front of the lesson's running server   PORT=number
 ##   make rows-NN      show what lesson NN's database holds
 ##   make progress     show which lessons you have passed
 ##   make doctor       look for what could be wrong with this machine
@@ -22,8 +24,9 @@
 ##   make test         run all tests of the workbook itself
 ##   make test-quick   run the tests that need neither a browser nor a lesson's server
 ##   make lint         check style and types
-##   make bench        measure the server and the checks   ONLY=server|store|commands  WITHOUT=lever
+##   make bench        measure the server and the checks   ONLY=server|store|sessions|commands  WITHOUT=lever
 ##   make generate     write the starters in lessons/ anew
+##   make record       record lesson 1's conversation anew, from checkpoint 3
 ##   make lock         pin the packages anew   UPGRADE=1 takes the newest versions
 ##   make help         show this list
 
@@ -36,8 +39,8 @@ WORKBOOK = @command -v $(firstword $(PYTHON)) >/dev/null || { \
 	exec $(PYTHON) -ES checkpoints/bootstrap.py
 
 numbers := 01 02 03 04 05 06 07 08
-verbs := lesson check watch hint diff mine start reset rows grade
-singles := progress doctor test test-quick lint bench generate lock help
+verbs := lesson check watch hint diff mine start reset measure proxy rows grade
+singles := progress doctor test test-quick lint bench generate record lock help
 each = $(addprefix $(1)-,$(numbers))
 
 .SUFFIXES:
@@ -73,10 +76,16 @@ $(call each,reset): reset-%:
 $(call each,rows): rows-%:
 	$(WORKBOOK) run -- rows $*
 
+$(call each,measure): measure-%:
+	$(WORKBOOK) run -- measure $*
+
+$(call each,proxy): proxy-%:
+	$(WORKBOOK) run -- proxy $*
+
 $(call each,grade): grade-%:
 	$(WORKBOOK) run -- grade $*
 
-progress doctor generate:
+progress doctor generate record:
 	$(WORKBOOK) run -- $@
 
 test:

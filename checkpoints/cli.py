@@ -6,6 +6,7 @@ Exit status: 0 all is well, 1 a check failed, 2 it could not be judged or done h
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -23,7 +24,7 @@ from rich.console import Console
 from checkpoints import lesson as lessons
 from checkpoints.differences import diff, print_diff
 from checkpoints.lesson import Lesson, LessonError
-from checkpoints.submission import SubmissionError, find_app, lesson_folder
+from checkpoints.submission import SubmissionError, examples, find_app, find_work, lesson_folder
 
 app = typer.Typer(
     add_completion=False,
@@ -44,10 +45,33 @@ def _lesson(text: str) -> Lesson:
     return lessons.load(lessons.parse_number(text))
 
 
-Which = Annotated[Lesson, typer.Argument(parser=_lesson, metavar="NN", help="02, or 2")]
+def _complete_number(incomplete: str) -> list[str]:
+    every = (f"{number:02d}" for number in lessons.numbers())
+    return [number for number in every if number.startswith(incomplete)]
+
+
+def _complete_from(ctx: typer.Context, incomplete: str) -> list[str]:
+    which = ctx.params.get("which")
+    every = (
+        ["mine", "checkpoint", *(f"mistake:{name}" for name in examples(which, "wrong"))]
+        if which
+        else []
+    )
+    return [name for name in every if name.startswith(incomplete)]
+
+
+Which = Annotated[
+    Lesson,
+    typer.Argument(parser=_lesson, metavar="NN", help="02, or 2", autocompletion=_complete_number),
+]
 From = Annotated[
     str | None,
-    typer.Option("--from", envvar="FROM", help="mine (default), checkpoint, or mistake:NAME"),
+    typer.Option(
+        "--from",
+        envvar="FROM",
+        help="mine (default), checkpoint, or mistake:NAME",
+        autocompletion=_complete_from,
+    ),
 ]
 Submission = Annotated[
     str | None,
@@ -66,11 +90,14 @@ Port = Annotated[
 def lesson(
     which: Which, from_: From = None, submission: Submission = None, port: Port = None
 ) -> None:
-    """Run a lesson's server, with reload."""
-    from checkpoints.run import PortTaken, run
+    """Run a lesson's server, with reload; or show its recording, where it has no server."""
+    from checkpoints.run import PortTaken, run, show_recording
 
     port = port or 8000 + which.number
     try:
+        if which.recording.exists() and not submission and from_ in (None, "mine"):
+            show_recording(which, port, console)
+            return
         run(which, find_app(which, submission=submission, from_=from_), port, console)
     except PortTaken as error:
         _give_up(f"{error} Type: make lesson-{which.number:02d} PORT={port % 65000 + 100}")
@@ -89,16 +116,20 @@ def check(
     # First of all, so that the SDKs are imported while this process imports the rest.
     from checkpoints.engine.warm import make_starter
 
-    work = find_app(which, submission=submission, from_=from_)
+    work = find_work(which, submission=submission, from_=from_)
     own = not submission and from_ in (None, "mine")
     if own and not force:
         _gate(which)
-    starter = make_starter()
+    starter = make_starter() if which.has_code else None
     try:
         from checkpoints import report as reports
         from checkpoints.engine.judge import judge
         from checkpoints.engine.plugin import Job
+        from checkpoints.progress import Progress
 
+        progress = Progress.of(submission)
+        # A right answer is only ever told to the person who has tried twice.
+        tries = progress.tries(which) if own else None
         name = submission or from_ or f"lessons/{which.name}"
         if not as_json:
             console.print(f"Lesson {which.number:02d} · {which.title}", style="bold", end="  ")
@@ -108,13 +139,13 @@ def check(
             if not as_json:
                 reports.print_verdict(console, which, verdict)
 
-        [found] = judge(which, [Job(work, name)], seed=seed, starter=starter, on_verdict=show)
+        job = Job(work.app, name, work.work, tries)
+        [found] = judge(which, [job], seed=seed, starter=starter, on_verdict=show)
     finally:
-        starter.close()
+        if starter:
+            starter.close()
     if own or submission:
-        from checkpoints.progress import Progress
-
-        Progress.of(submission).note(which, found, work)
+        progress.note(which, found, work)
     if as_json:
         typer.echo(json.dumps(reports.as_json(which, found), indent=2))
     else:
@@ -145,7 +176,7 @@ def watch(which: Which, from_: From = None, submission: Submission = None) -> No
     """Grade again after each save."""
     from checkpoints.watch import watch
 
-    work = find_app(which, submission=submission, from_=from_)
+    work = find_work(which, submission=submission, from_=from_)
     own = not submission and from_ in (None, "mine")
     watch(which, work, submission or from_ or f"lessons/{which.name}", console, own=own)
 
@@ -173,17 +204,19 @@ def grade(
         if not clone.is_dir() or clone.name.startswith("."):
             continue
         try:
-            jobs.append(Job(find_app(which, submission=str(clone)), clone.name))
+            work = find_work(which, submission=str(clone))
+            jobs.append(Job(work.app, clone.name, work.work))
         except SubmissionError as error:
             missing.append(Report(which.number, clone.name))
             _complain(str(error))
     if not jobs:
         _give_up(f"No clone in {folder} holds work for lesson {which.number:02d}.")
-    starter = make_starter()
+    starter = make_starter() if which.has_code else None
     try:
         found = judge(which, jobs, seed=seed, starter=starter) + missing
     finally:
-        starter.close()
+        if starter:
+            starter.close()
     if as_json:
         every = [reports.as_json(which, one) for one in found]
         typer.echo(json.dumps(every, indent=2))
@@ -205,37 +238,54 @@ def hint(which: Which, submission: Submission = None) -> None:
     if failed is None:
         touch = which.touches[0]
     elif failed:
-        touch = which.touch_of(failed[0])
+        touch = which.touch_of(failed[0], progress.first_symbol(which))
     else:
         console.print(f"Nothing failed when lesson {number} was checked last. make check-{number}")
         return
-    tier = progress.next_hint(which, touch.concept, len(touch.hints))
+    # Questions come several to a concept, and each has hints of its own.
+    topic = touch.symbol if touch.file == lessons.ANSWERS else touch.concept
+    tier = progress.next_hint(which, topic, len(touch.hints))
     console.print(touch.concept, style="bold", end="  ")
     console.print(f"{touch.symbol}  (hint {tier + 1} of {len(touch.hints)})")
     console.print(touch.hints[tier])
     console.print(f"Read: {which.link(touch.section)}")
     if tier + 1 == len(touch.hints):
-        console.print(
-            f"That was the last one. make mine-{number} compares your code with the checkpoint."
-        )
+        said = "That was the last one."
+        if which.has_code:
+            said += f" make mine-{number} compares your code with the checkpoint."
+        console.print(said)
 
 
 @app.command("diff")
 def diff_(which: Which) -> None:
     """What the lesson adds to the one before."""
+    if not which.has_code:
+        console.print(
+            f"Lesson {which.number:02d} adds no code. Your answers: lessons/{which.name}/work"
+        )
+        return
     before = lessons.folder_name(which.number - 1)
     _show(lessons.CHECKPOINTS / before / "app", which.checkpoint / "app", before, which.name)
 
 
 @app.command()
 def mine(which: Which, submission: Submission = None) -> None:
-    """One's own code against the checkpoint."""
-    work = find_app(which, submission=submission)
-    _show(work, which.checkpoint / "app", "mine", which.name)
+    """One's own work against the checkpoint; model answers only when the lesson is passed."""
+    from checkpoints.progress import Progress
+
+    work = find_work(which, submission=submission)
+    if which.has_code:
+        _show(work.app, which.checkpoint / "app", "mine", which.name)
+    if which.template.is_dir():
+        if submission or Progress().passed_at(which):
+            _show(work.work, which.checkpoint / "work", "mine", which.name, part="work")
+        else:
+            number = f"{which.number:02d}"
+            console.print(f"The model answers are shown when lesson {number} is passed.")
 
 
-def _show(old: Path, new: Path, old_name: str, new_name: str) -> None:
-    lines = diff(old, new, old_name=f"{old_name}/app", new_name=f"{new_name}/app")
+def _show(old: Path, new: Path, old_name: str, new_name: str, part: str = "app") -> None:
+    lines = diff(old, new, old_name=f"{old_name}/{part}", new_name=f"{new_name}/{part}")
     print_diff(console, lines)
     if not lines:
         console.print("No difference.")
@@ -248,8 +298,10 @@ def reset(which: Which, submission: Submission = None) -> None:
 
     folder = lesson_folder(which, submission)
     kept = starter.keep_a_copy(which, folder)
-    starter.write(starter.build(which), folder)
-    console.print(f"{_short(folder / 'app')} is the starter again.")
+    files = starter.build(which)
+    starter.write(files, folder)
+    places = [_short(folder / part) for part in starter.parts(files)]
+    console.print(f"{' and '.join(places)} {'is' if len(places) == 1 else 'are'} as at the start.")
     _say_where(kept)
 
 
@@ -260,6 +312,11 @@ def start(which: Which, from_: From = None, submission: Submission = None) -> No
 
     if from_ == "mine":
         before = lesson_folder(which, submission).with_name(lessons.folder_name(which.number - 1))
+        if not (before / "app").is_dir():
+            number = f"{which.number:02d}"
+            _give_up(
+                f"There is no code of your own before lesson {number}. Type: make start-{number}"
+            )
         files = starter.build_on(which, before)
     elif from_ in (None, "checkpoint"):
         files = starter.build(which)
@@ -268,9 +325,13 @@ def start(which: Which, from_: From = None, submission: Submission = None) -> No
     folder = lesson_folder(which, submission)
     kept = starter.keep_a_copy(which, folder)
     starter.write(files, folder)
-    console.print(f"{_short(folder / 'app')} is ready. What this lesson touches:")
-    for touch in {touch.symbol: touch for touch in reversed(which.touches)}.values():
+    ready = " and ".join(_short(folder / part) for part in starter.parts(files))
+    console.print(f"Ready: {ready}. What this lesson touches:")
+    code = [touch for touch in which.touches if touch.file.endswith(".py")]
+    for touch in {touch.symbol: touch for touch in reversed(code)}.values():
         console.print(f"  {touch.symbol}  ({touch.section})")
+    for file in dict.fromkeys(touch.file for touch in which.touches if touch not in code):
+        console.print(f"  {file}")
     _say_where(kept)
 
 
@@ -298,6 +359,48 @@ def rows(which: Which) -> None:
         print_rows(console, database)
     except sqlite3.DatabaseError as error:
         _give_up(f"{database} cannot be read: {error}.")
+
+
+@app.command()
+def measure(which: Which, from_: From = None, submission: Submission = None) -> None:
+    """Take the figures that the lesson's written work asks for."""
+    from checkpoints import measure as measuring
+    from checkpoints.engine.server import CannotStart
+    from checkpoints.engine.verdict import Failed
+    from checkpoints.engine.warm import make_starter
+
+    number = f"{which.number:02d}"
+    try:
+        kind = measuring.kind_of(which)
+    except measuring.NothingToMeasure as error:
+        _give_up(str(error))
+    work = find_app(which, submission=submission, from_=from_)
+    console.print(f"Lesson {number} · {which.title}", style="bold", end="  ")
+    console.print(f"{submission or from_ or f'lessons/{which.name}'}\n")
+    starter = make_starter()
+    try:
+        figures = asyncio.run(measuring.measure(which, work, starter))
+    except CannotStart as error:
+        _give_up(f"The server did not start: {str(error).rstrip('.')}. make check-{number}")
+    except Failed as error:
+        _give_up(f"There is nothing to measure yet. {error.observed} make check-{number}")
+    finally:
+        starter.close()
+    kind.show(console, figures)
+    if submission or from_ in (None, "mine"):
+        file = measuring.write(figures, lesson_folder(which, submission))
+        console.print(f"The figures are kept in {_short(file)}.")
+
+
+@app.command()
+def proxy(which: Which, port: Port = None) -> None:
+    """Put nginx in front of a lesson's server that runs: once buffering, once as it comes."""
+    from checkpoints.proxy import ProxyError, run
+
+    try:
+        run(which, port or 8000 + which.number, console)
+    except ProxyError as error:
+        _give_up(str(error))
 
 
 @app.command()
@@ -379,7 +482,22 @@ def generate() -> None:
         starter.keep_a_copy(one, one.folder)  # a student may try this command
         starter.write(files, one.folder)
         (one.checkpoint / "starter.sha256").write_text(starter.manifest(files))
-        console.print(f"lessons/{one.name}/app")
+        for part in starter.parts(files):
+            console.print(f"lessons/{one.name}/{part}")
+
+
+@app.command()
+def record() -> None:
+    """Authors: play lesson 1's conversation on a real server, and record it anew."""
+    from checkpoints import record as recorder
+    from checkpoints.stage import StageError
+
+    try:
+        found = recorder.record_and_write()
+    except StageError as error:
+        _give_up(f"Nothing was written. {error}")
+    steps, rows = len(found["steps"]), len(found["rows"])
+    console.print(f"{_short(recorder.RECORDING)}: {steps} steps, {rows} rows at the end.")
 
 
 @app.command()

@@ -21,7 +21,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from checkpoints import bootstrap
-from checkpoints.setup import browser
+from checkpoints.setup import browser, nginx
 from shared.settings import Settings, SettingsError
 
 ROOT = Path(bootstrap.ROOT)
@@ -39,7 +39,7 @@ _LATER = (
         "postgresql",
         "postgresql@17",
     ),
-    ("nginx", ("nginx", "/usr/sbin/nginx"), 8, "nginx", "nginx"),
+    ("nginx", nginx.PLACES, 3, "nginx", "nginx"),
 )
 
 

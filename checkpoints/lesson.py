@@ -9,12 +9,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from checkpoints.engine import quiz
+
 ROOT = Path(__file__).resolve().parents[1]
 CHECKPOINTS = ROOT / "checkpoints"
 LESSONS = ROOT / "lessons"
 SUBMISSIONS = ROOT / "tests" / "submissions"
 STATE = ROOT / ".workbook"
 LAST_LESSON = 8
+ANSWERS = "work/answers.toml"  # where a lesson's questions are answered
 
 
 class LessonError(Exception):
@@ -71,12 +74,32 @@ class Lesson:
         return CHECKPOINTS / self.name
 
     @property
+    def template(self) -> Path:
+        """What the student's `work/` begins with; missing where a lesson asks for nothing written."""
+        return self.checkpoint / "template"
+
+    @property
+    def has_code(self) -> bool:
+        """Whether the student writes code, in `app/`. Where not, there is no server to judge."""
+        return any(touch.file.startswith("app/") for touch in self.touches)
+
+    @property
+    def recording(self) -> Path:
+        """The conversation that the lesson shows in place of a server; missing in most."""
+        return self.checkpoint / "recording.json"
+
+    @property
     def text(self) -> Path:
         return self.folder / "README.md"
 
-    def touch_of(self, check: str) -> Touch:
-        """The symbol that a check looks at, for its concept, section and hints."""
-        return next((touch for touch in self.touches if check in touch.checks), self.touches[0])
+    def touch_of(self, check: str, symbol: str | None = None) -> Touch:
+        """The symbol that a check looks at, for its concept, section and hints.
+
+        `symbol`: which one of several, where the check told.
+        """
+        looked_at = [touch for touch in self.touches if check in touch.checks]
+        named = [touch for touch in looked_at if touch.symbol == symbol]
+        return (named or looked_at or list(self.touches))[0]
 
     def link(self, section: str) -> str:
         """The address of a section of the text, as people and editors open it."""
@@ -118,11 +141,14 @@ def load(number: int) -> Lesson:
             overrides=entry.get("overrides", False),
         )
         for entry in fields["touches"]
+    ) + tuple(
+        Touch(f"{ANSWERS}::{one.name}", one.concept, one.section, one.hints, one.checks)
+        for one in quiz.load(file.parent)
     )
     return Lesson(
         number=number,
         title=fields["title"],
-        path=fields["path"],
+        path=fields.get("path", "/chatkit"),
         concepts=tuple(fields["concepts"]),
         objectives=tuple(fields["objectives"]),
         criteria=tuple(fields["criteria"]),

@@ -11,17 +11,26 @@ from typing import Any
 
 from checkpoints.engine.verdict import Report
 from checkpoints.lesson import STATE, Lesson
-from checkpoints.submission import lesson_folder, work_files
+from checkpoints.submission import Work, lesson_folder, own_folders, work_files
 
-_FIELDS = {"passed": str, "code": str, "failed": list, "score": list, "hints": dict}
+_FIELDS = {
+    "passed": str,
+    "code": str,
+    "failed": list,
+    "symbol": str,
+    "score": list,
+    "hints": dict,
+    "tries": dict,
+}
 
 
-def fingerprint(app: Path) -> str:
-    """A hash of the code in a folder `app`."""
+def fingerprint(*folders: Path) -> str:
+    """A hash of the work in these folders."""
     digest = hashlib.sha256()
-    for file in work_files(app):
-        digest.update(os.fsencode(file.relative_to(app)) + b"\0")
-        digest.update(file.read_bytes())
+    for folder in folders:
+        for file in work_files(folder):
+            digest.update(os.fsencode(file.relative_to(folder)) + b"\0")
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -66,17 +75,18 @@ class Progress:
     def _entry(self, lesson: Lesson) -> dict[str, Any]:
         return self._data.setdefault(lesson.name, {})
 
-    def note(self, lesson: Lesson, report: Report, app: Path) -> None:
+    def note(self, lesson: Lesson, report: Report, work: Work) -> None:
         """Keep what a check said."""
         entry = self._entry(lesson)
         entry["failed"] = [verdict.name for verdict in report.failures]
+        entry["symbol"] = (report.failures[0].symbol if report.failures else None) or ""
         entry["score"] = [
             sum(verdict.outcome == "passed" for verdict in report.verdicts),
             len(report.verdicts),
         ]
         if report.passed:
             entry["passed"] = datetime.now(UTC).isoformat(timespec="seconds")
-            entry["code"] = fingerprint(app)
+            entry["code"] = fingerprint(*own_folders(lesson, work))
             entry.pop("hints", None)
         self._save()
 
@@ -94,14 +104,27 @@ class Progress:
 
     def changed_since_pass(self, lesson: Lesson) -> bool:
         """Whether the code is another than the one that passed."""
-        app = lesson_folder(lesson, self._submission) / "app"
+        folder = lesson_folder(lesson, self._submission)
+        folders = own_folders(lesson, Work(folder / "app", folder / "work"))
         known = self._entry(lesson).get("code")
-        return known is not None and app.is_dir() and fingerprint(app) != known
+        return known is not None and bool(folders) and fingerprint(*folders) != known
 
     def failed_checks(self, lesson: Lesson) -> list[str] | None:
         """The checks that failed the last time; None where they never ran."""
         found: list[str] | None = self._entry(lesson).get("failed")
         return found
+
+    def first_symbol(self, lesson: Lesson) -> str | None:
+        """Where in the work the first of them was, if it said so."""
+        return self._entry(lesson).get("symbol") or None
+
+    def tries(self, lesson: Lesson) -> dict[str, list[str]]:
+        """The wrong answers so far, by question. Who adds to it has it kept by the next `note`."""
+        kept = self._entry(lesson).setdefault("tries", {})
+        for question in [name for name, given in kept.items() if not isinstance(given, list)]:
+            del kept[question]
+        known: dict[str, list[str]] = kept
+        return known
 
     def next_hint(self, lesson: Lesson, topic: str, tiers: int) -> int:
         """Which hint to show now, from 0: one more than last time, up to the last."""

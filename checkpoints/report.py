@@ -37,13 +37,15 @@ def print_verdict(console: Console, lesson: Lesson, verdict: Verdict) -> None:
         line.append("  not reached", "dim")
     elif verdict.reason:
         line.append(f"  {verdict.outcome}: {verdict.reason}", "dim")
+    if verdict.remark and verdict.outcome != "failed":  # what failed says it below
+        line.append(f"  {verdict.remark}", "dim")
     console.print(line)
     if verdict.outcome == "failed":
         console.print(Padding(_lesson_of(lesson, verdict), (0, 0, 1, 3)))
 
 
 def _lesson_of(lesson: Lesson, verdict: Verdict) -> Table:
-    touch = lesson.touch_of(verdict.name)
+    touch = lesson.touch_of(verdict.name, verdict.symbol)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -85,7 +87,9 @@ def print_summary(console: Console, lesson: Lesson, report: Report) -> None:
     else:
         console.print(Text(f"{said}.", "bold red"))
         console.print(f"Mend the first red one, then type: make check-{number}")
-    console.print(Text(f"Words from seed {report.seed} (SEED={report.seed} repeats them).", "dim"))
+    if lesson.has_code:
+        seed = f"Words from seed {report.seed} (SEED={report.seed} repeats them)."
+        console.print(Text(seed, "dim"))
     if not report.passed and os.environ.get("MAKELEVEL"):
         console.print(
             Text("The line that make adds below only repeats that a check failed.", "dim")
@@ -105,7 +109,7 @@ def as_json(lesson: Lesson, report: Report) -> dict[str, Any]:
 
 
 def _result(lesson: Lesson, verdict: Verdict) -> dict[str, Any]:
-    touch = lesson.touch_of(verdict.name)
+    touch = lesson.touch_of(verdict.name, verdict.symbol)
     failed = verdict.outcome == "failed"
     return {
         "name": verdict.name,
@@ -113,7 +117,7 @@ def _result(lesson: Lesson, verdict: Verdict) -> dict[str, Any]:
         "passed": {"passed": True, "failed": False}.get(verdict.outcome),
         "outcome": verdict.outcome,
         "core": verdict.info.core,
-        "log": [verdict.tried] if verdict.tried else [],
+        "log": [said for said in (verdict.tried, verdict.remark) if said],
         "cause": {
             "rationale": verdict.observed,
             "expected": verdict.expected,
@@ -128,6 +132,9 @@ def _result(lesson: Lesson, verdict: Verdict) -> dict[str, Any]:
         "why": verdict.info.why,
         "anchor": lesson.link(touch.section),
         "misconception": verdict.misconception,
+        "slips": [
+            {"symbol": slip.symbol, "misconception": slip.misconception} for slip in verdict.slips
+        ],
     }
 
 
@@ -145,7 +152,7 @@ def as_csv(reports: Sequence[Report]) -> str:
                 report.submission,
                 "yes" if report.passed else "no",
                 sum(verdict.outcome == "passed" for verdict in core),
-                " ".join(str(verdict.misconception) for verdict in report.failures),
+                " ".join(name for verdict in report.failures for name in verdict.misconceptions),
                 *(outcomes.get(name, "") for name in names),
             ]
         )
@@ -159,6 +166,8 @@ def print_class(console: Console, lesson: Lesson, reports: Sequence[Report]) -> 
         core = [verdict for verdict in report.verdicts if verdict.info.core]
         done = sum(verdict.outcome == "passed" for verdict in core)
         first = report.failures[0].title if report.failures else ""
+        if report.failures and (remark := report.failures[0].remark):
+            first += f" ({remark})"
         first = first if report.verdicts else "no work for this lesson"
         table.add_row(
             report.submission,
@@ -166,12 +175,20 @@ def print_class(console: Console, lesson: Lesson, reports: Sequence[Report]) -> 
             first,
         )
     console.print(table)
-    shared = Counter(
-        (verdict.misconception, lesson.touch_of(verdict.name).section)
-        for report in reports
-        for verdict in report.failures[:1]
-    )
+    shared: Counter[str] = Counter()
+    sections: dict[str, str] = {}  # where it showed first
+    for verdict in (one for report in reports for one in report.failures[:1]):
+        for name in verdict.misconceptions:
+            shared[name] += 1
+            touch = lesson.touch_of(verdict.name, _symbol_of(verdict, name))
+            sections.setdefault(name, touch.section)
     if shared:
         console.print("\nMisconceptions, the commonest first:")
-        for (name, section), count in shared.most_common():
-            console.print(f" {count:3}  {name}  ({lesson.link(section)})")
+        for name, count in shared.most_common():
+            console.print(f" {count:3}  {name}  ({lesson.link(sections[name])})")
+
+
+def _symbol_of(verdict: Verdict, misconception: str) -> str | None:
+    """Where in the work a misconception showed first, if the check said so."""
+    named = [slip.symbol for slip in verdict.slips if slip.misconception == misconception]
+    return named[0] if named else None

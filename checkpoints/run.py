@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from rich.console import Console
 from checkpoints.engine.serve import Spec
 from checkpoints.engine.server import CannotStart, ServerProcess
 from checkpoints.engine.warm import make_starter
-from checkpoints.lesson import STATE, Lesson
+from checkpoints.lesson import ANSWERS, STATE, Lesson
 from checkpoints.saves import saves
 from shared.models import describe_model
 from shared.settings import Settings
@@ -26,7 +27,7 @@ _TAKEN = {
     "window. Stop it, or use another port.",
     errno.EACCES: "is not for everybody: the system keeps the low ones for itself.",
 }
-_PATIENCE = 1.0  # seconds an old server gets to end: an open stream would keep it for ever
+_PATIENCE = 3.0  # seconds an old server gets to end: longer than it lets open streams go on
 
 
 class PortTaken(Exception):
@@ -99,6 +100,32 @@ def run(lesson: Lesson, app: Path, port: int, console: Console) -> None:
     console.print("\nStopped. What was said is kept; the next start finds it again.")
 
 
+def show_recording(lesson: Lesson, port: int, console: Console) -> None:
+    """Serve the page of a lesson's recorded conversation until Ctrl-C. Raises PortTaken.
+
+    No server of a checkpoint runs, and no SDK is imported: the page is there at once.
+    """
+    import uvicorn
+    from fastapi import FastAPI
+
+    from shared.console import mount_recording
+
+    listening = listen(port)
+    app = FastAPI(title=f"Lesson {lesson.number} · {lesson.title}")
+    mount_recording(app, lesson.recording)
+    console.print(f"Lesson {lesson.number:02d} · {lesson.title}", style="bold")
+    console.print("  open   ", end=" ")
+    console.print(f"http://127.0.0.1:{port}/", style="bold")
+    console.print(f"  read    {lesson.link('').rstrip('#')}")
+    console.print(f"  write   lessons/{lesson.name}/{ANSWERS}")
+    _print_things_to_try(lesson, console)
+    sys.stdout.flush()
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
+    console.print("\nStopped.")
+
+
 async def _serve(
     process: ServerProcess, spec: Spec, listening: socket.socket, console: Console
 ) -> bool:
@@ -120,6 +147,10 @@ def _banner(lesson: Lesson, app: Path, port: int, settings: Settings, console: C
     console.print(f"  read    {lesson.link('').rstrip('#')}")
     console.print(f"  code    {_short(app)}  (save a file, and it is served anew)", soft_wrap=True)
     console.print(f"  model   {describe_model(settings)}", soft_wrap=True)
+    _print_things_to_try(lesson, console)
+
+
+def _print_things_to_try(lesson: Lesson, console: Console) -> None:
     console.print("  try")
     for number, thing in enumerate(lesson.things_to_try, 1):
         console.print(f"    {number}. {thing}")

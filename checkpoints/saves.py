@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import watchfiles
 
 _LOOK_MS = 250
+_STILL_MS = 20  # without a further change, and a save is complete
 
 
-def saves(app: Path, *, polling: bool | None = None) -> Iterator[bool]:
-    """Watch a folder from now on. Yields True after a save, and False while there is none, so that
+def saves(*folders: Path, polling: bool | None = None) -> Iterator[bool]:
+    """Watch folders from now on. Yields True after a save, and False while there is none, so that
     whoever waits can look at other things four times a second.
 
     `polling`: look at the files instead of being told; None lets watchfiles decide.
     """
-    return _saves(app, polling, _watch(app, polling), _identity(app))
+    return _saves(folders, polling, _watch(folders, polling), _identities(folders))
 
 
 def _saves(
-    app: Path, polling: bool | None, changes: Iterator[bool], known: int | None
+    folders: Sequence[Path], polling: bool | None, changes: Iterator[bool], known: list[int | None]
 ) -> Iterator[bool]:
     while True:
         changed = next(changes)
-        found = _identity(app)
-        if found and found != known:  # `make reset`, or git, has put another folder there
-            changed, changes, known = True, _watch(app, polling), found
+        found = _identities(folders)
+        if all(found) and found != known:  # `make reset`, or git, has put another folder there
+            changed, changes, known = True, _watch(folders, polling), found
         yield changed
 
 
-def _watch(app: Path, polling: bool | None) -> Iterator[bool]:
+def _watch(folders: Sequence[Path], polling: bool | None) -> Iterator[bool]:
     changes = watchfiles.watch(
-        app,
+        *folders,
         force_polling=polling,
         poll_delay_ms=300,
+        step=_STILL_MS,
         rust_timeout=_LOOK_MS,
         yield_on_timeout=True,
     )
@@ -46,6 +48,10 @@ def _watch(app: Path, polling: bool | None) -> Iterator[bool]:
             yield bool(found)
 
     return all_of_them()
+
+
+def _identities(folders: Sequence[Path]) -> list[int | None]:
+    return [_identity(folder) for folder in folders]
 
 
 def _identity(folder: Path) -> int | None:

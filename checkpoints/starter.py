@@ -7,7 +7,8 @@ The rules, by what `lesson.toml` lists:
 * a stub is signature, docstring and a `NotImplementedError` that names the section of the text; one
   that overrides a working method calls `super()` instead (`overrides = true` in the list);
 * an old file gets the imports and the classes that the lesson needs;
-* a file that is not Python comes as it was, or not at all.
+* a file that is not Python comes as it was, or not at all;
+* what the student writes in words begins with the lesson's `template/`, as `work/`.
 
 So every starter runs, and behaves as the checkpoint before it.
 """
@@ -26,9 +27,9 @@ from checkpoints.submission import work_files
 
 def build(lesson: Lesson) -> dict[str, bytes]:
     """Return the starter: path below the lesson's folder → content."""
-    files = _read(CHECKPOINTS / folder_name(lesson.number - 1))
+    files = _read(CHECKPOINTS / folder_name(lesson.number - 1)) if lesson.has_code else {}
     files.update(_changed(lesson, files))
-    return files
+    return {**files, **_template(lesson)}
 
 
 def build_on(lesson: Lesson, before: Path) -> dict[str, bytes]:
@@ -40,12 +41,20 @@ def build_on(lesson: Lesson, before: Path) -> dict[str, bytes]:
     reference = _read(CHECKPOINTS / folder_name(lesson.number - 1))
     made = _changed(lesson, reference)
     files.update({name: content for name, content in made.items() if name not in files})
-    return files
+    return {**files, **_template(lesson)}
 
 
 def _read(folder: Path) -> dict[str, bytes]:
     """The files of `app` in a lesson's folder."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in work_files(folder / "app")}
+
+
+def _template(lesson: Lesson) -> dict[str, bytes]:
+    """What `work/` begins with."""
+    return {
+        str(Path("work", file.relative_to(lesson.template))): file.read_bytes()
+        for file in work_files(lesson.template)
+    }
 
 
 def _changed(lesson: Lesson, files: dict[str, bytes]) -> dict[str, bytes]:
@@ -74,21 +83,33 @@ def manifest(files: dict[str, bytes]) -> str:
     )
 
 
-def write(files: dict[str, bytes], folder: Path) -> None:
-    """Write a starter's `app` into a lesson's folder in place of what is there.
+def parts(files: dict[str, bytes]) -> list[str]:
+    """Which folders a starter has: `app`, `work`, or both."""
+    return sorted({Path(name).parts[0] for name in files})
 
-    Whoever stops it finds the old folder whole, or the new one: they change places at the end.
+
+def write(files: dict[str, bytes], folder: Path) -> None:
+    """Write a starter's `app` and `work` into a lesson's folder in place of what is there.
+
+    Whoever stops it finds each old folder whole, or the new one: they change places at the end. A
+    folder that the starter does not have stays.
     """
-    app, new, old = folder / "app", folder / ".app.new", folder / ".app.old"
+    for part in parts(files):
+        _replace(part, files, folder)
+
+
+def _replace(part: str, files: dict[str, bytes], folder: Path) -> None:
+    place, new, old = folder / part, folder / f".{part}.new", folder / f".{part}.old"
     for left in (new, old):
         _remove(left)
     for name, content in files.items():
-        file = new / Path(name).relative_to("app")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    if app.is_symlink() or app.exists():
-        app.rename(old)
-    new.rename(app)
+        if Path(name).parts[0] == part:
+            file = new / Path(name).relative_to(part)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+    if place.is_symlink() or place.exists():
+        place.rename(old)
+    new.rename(place)
     _remove(old)
 
 
@@ -119,4 +140,4 @@ def keep_a_copy(lesson: Lesson, work: Path) -> Path | None:
     return target
 
 
-__all__ = ["build", "build_on", "keep_a_copy", "manifest", "symbols", "write"]
+__all__ = ["build", "build_on", "keep_a_copy", "manifest", "parts", "symbols", "write"]

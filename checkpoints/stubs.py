@@ -126,7 +126,7 @@ def _stub(node: _Function, touch: Touch, lesson: Lesson) -> str:
     where = f"lesson {lesson.number}, “{touch.section}”."
     if touch.overrides:
         call = f"super().{node.name}({', '.join(_arguments(node))})"
-        said = f"{indent}# What ChatKitServer does, until you have written yours: {where}\n"
+        said = f"{indent}# What the base class does, until you have written yours: {where}\n"
         if _yields(node):
             return f"{said}{indent}async for event in {call}:\n{indent}    yield event\n"
         wait = "await " if isinstance(node, ast.AsyncFunctionDef) else ""

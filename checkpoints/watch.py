@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import time
-from pathlib import Path
 
 from rich.console import Console
 
@@ -16,34 +15,40 @@ from checkpoints.engine.warm import Starter, make_starter
 from checkpoints.lesson import Lesson
 from checkpoints.progress import Progress
 from checkpoints.saves import saves
+from checkpoints.submission import Work, own_folders
 
 
-def watch(lesson: Lesson, app: Path, name: str, console: Console, *, own: bool) -> None:
+def watch(lesson: Lesson, work: Work, name: str, console: Console, *, own: bool) -> None:
     """Judge now and after each save, until Ctrl-C. The SDKs are imported once, at the start."""
     polling = _must_poll()
     if polling:
         console.print(
             "This system does not report changes: the files are looked at 3 times a second."
         )
-    starter = make_starter()
+    starter = make_starter() if lesson.has_code else None
     try:
-        saved = saves(app, polling=polling)
-        _judge(lesson, Job(app, name), starter, console, own=own)
+        saved = saves(*own_folders(lesson, work), polling=polling)
+        _judge(lesson, work, name, starter, console, own=own)
         for again in saved:
             if again:
                 console.print()
-                _judge(lesson, Job(app, name), starter, console, own=own)
+                _judge(lesson, work, name, starter, console, own=own)
     except KeyboardInterrupt:
         pass
     finally:
-        starter.close()
+        if starter:
+            starter.close()
     console.print("\nStopped.")
 
 
-def _judge(lesson: Lesson, job: Job, starter: Starter, console: Console, *, own: bool) -> None:
+def _judge(
+    lesson: Lesson, work: Work, name: str, starter: Starter | None, console: Console, *, own: bool
+) -> None:
     """One round. Only what is red is shown at length: nothing is drawn over."""
     began = time.perf_counter()
     console.rule(f"Lesson {lesson.number:02d} · {time.strftime('%H:%M:%S')}")
+    progress = Progress()
+    job = Job(work.app, name, work.work, progress.tries(lesson) if own else None)
     [found] = judge(
         lesson,
         [job],
@@ -51,7 +56,7 @@ def _judge(lesson: Lesson, job: Job, starter: Starter, console: Console, *, own:
         on_verdict=lambda _, verdict: report.print_verdict(console, lesson, verdict),
     )
     if own:
-        Progress().note(lesson, found, job.app)
+        progress.note(lesson, found, work)
     report.print_summary(console, lesson, found)
     console.print(
         f"Judged in {time.perf_counter() - began:.1f} s. Save a file to repeat; Ctrl-C ends."

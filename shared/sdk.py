@@ -28,6 +28,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+from collections import deque
 from collections.abc import AsyncIterator
 from datetime import datetime, tzinfo
 from json.encoder import encode_basestring
@@ -90,14 +91,20 @@ async def _merge(first: AsyncIterator[Any], second: AsyncIterator[Any]) -> Async
     """
     loop = asyncio.get_running_loop()
     # An event, and a future for the reader to say that it is done with it; or None and an ended task.
-    arrived: asyncio.Queue[tuple[Any, asyncio.Future[None]]] = asyncio.Queue()
+    # A queue without `asyncio.Queue`, whose bookkeeping costs as much as the rest of this.
+    arrived: deque[tuple[Any, asyncio.Future[None]]] = deque()
+    waiting: asyncio.Future[None] = loop.create_future()
     reader_left = False
+
+    def arrive(event: Any, done: asyncio.Future[None]) -> None:
+        arrived.append((event, done))
+        go_on(waiting)
 
     async def pump(source: AsyncIterator[Any]) -> None:
         async for event in source:
             if not reader_left:
                 done = loop.create_future()
-                arrived.put_nowait((event, done))
+                arrive(event, done)
                 await done
             if reader_left:
                 return
@@ -108,11 +115,14 @@ async def _merge(first: AsyncIterator[Any], second: AsyncIterator[Any]) -> Async
 
     pumps = [loop.create_task(pump(source)) for source in (first, second)]
     for task in pumps:
-        task.add_done_callback(lambda ended: arrived.put_nowait((None, ended)))
+        task.add_done_callback(lambda ended: arrive(None, ended))
     done: asyncio.Future[None] = loop.create_future()
     try:
         while True:
-            event, done = await arrived.get()
+            if not arrived:
+                waiting = loop.create_future()
+                await waiting
+            event, done = arrived.popleft()
             if isinstance(done, asyncio.Task):
                 break
             yield event
@@ -120,15 +130,15 @@ async def _merge(first: AsyncIterator[Any], second: AsyncIterator[Any]) -> Async
         done.result()  # raises what the source raised
         for task in pumps:
             task.cancel()
-        while not arrived.empty():
-            event, done = arrived.get_nowait()
+        while arrived:
+            event, done = arrived.popleft()
             if not isinstance(done, asyncio.Task):
                 yield event
     finally:
         reader_left = True
         go_on(done)
-        while not arrived.empty():
-            go_on(arrived.get_nowait()[1])
+        while arrived:
+            go_on(arrived.popleft()[1])
 
 
 class _ClockDatetime(datetime):

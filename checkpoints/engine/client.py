@@ -99,18 +99,36 @@ class Turn:
         give_up = now() + TURN_SECONDS
         while not self._ended:
             async with asyncio.timeout(SILENCE_SECONDS):
-                event = await self._arrived.get()
-            if isinstance(event, Exception):
-                raise event
+                arrived = await self._arrived.get()
+            event = self._take(arrived)
             if event is None:
-                self._ended = True
                 break
-            self.events.append(event)
-            if len(self.events) > MOST_EVENTS or now() > give_up:
+            if now() > give_up:
                 raise self._endless()
             if enough(event):
                 return event
         return None
+
+    def over(self) -> bool:
+        """Read what has arrived by now, without waiting. Returns whether that was all.
+
+        Raises Failed as `read_until` does.
+        """
+        while not self._ended and not self._arrived.empty():
+            self._take(self._arrived.get_nowait())
+        return self._ended
+
+    def _take(self, arrived: Event | Exception | None) -> Event | None:
+        """Note down what the pump has brought. Returns the event; None at the end."""
+        if isinstance(arrived, Exception):
+            raise arrived
+        if arrived is None:
+            self._ended = True
+            return None
+        self.events.append(arrived)
+        if len(self.events) > MOST_EVENTS:
+            raise self._endless()
+        return arrived
 
     def _endless(self) -> Failed:
         return Failed(
@@ -242,7 +260,20 @@ class ChatKit:
         self._http = http
         self._path = path
         self.user = user
-        self._headers = {"X-Demo-User": user}
+        self.headers = {"X-Demo-User": user}
+
+    @property
+    def url(self) -> str:
+        """The address of the endpoint."""
+        return str(self._http.base_url.join(self._path))
+
+    def message(self, text: str, thread: str | None = None) -> dict[str, Any]:
+        """The request that sends a message to a thread, or opens one with it."""
+        where = {} if thread is None else {"thread_id": thread}
+        return {
+            "type": "threads.create" if thread is None else "threads.add_user_message",
+            "params": {**where, "input": user_input(text)},
+        }
 
     async def say(self, text: str, thread: str | None = None) -> Turn:
         """Send a message and read the whole answer. Raises Failed unless it is a whole stream."""
@@ -254,17 +285,13 @@ class ChatKit:
     @asynccontextmanager
     async def saying(self, text: str, thread: str | None = None) -> AsyncIterator[Turn]:
         """Send a message; the body reads the turn as it comes. Leaving closes the connection."""
-        if thread is None:
-            operation, where, params = "threads.create", "a new thread", {}
-        else:
-            operation, where = "threads.add_user_message", "the same thread"
-            params = {"thread_id": thread}
-        body = {"type": operation, "params": {**params, "input": user_input(text)}}
-        tried = f"Sent “{text}” to {where} ({operation})."
+        body = self.message(text, thread)
+        where = "a new thread" if thread is None else "the same thread"
+        tried = f"Sent “{text}” to {where} ({body['type']})."
         try:
             async with (
                 asyncio.timeout(SILENCE_SECONDS) as patience,
-                self._http.stream("POST", self._path, json=body, headers=self._headers) as response,
+                self._http.stream("POST", self._path, json=body, headers=self.headers) as response,
             ):
                 patience.reschedule(None)  # the head is there; the turn minds the rest
                 turn = Turn(tried, response)
@@ -287,10 +314,15 @@ class ChatKit:
                 misconception="server-gone",
             ) from None
 
+    async def send(self, method: str, path: str) -> httpx.Response:
+        """Send a request without a body to another of the server's addresses."""
+        async with asyncio.timeout(SILENCE_SECONDS):
+            return await self._http.request(method, path, headers=self.headers)
+
     async def post(self, body: Any) -> httpx.Response:
         """Send any body, JSON or raw bytes, and return the response whole."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {**self._headers, "Content-Type": "application/json"}
+        headers = {**self.headers, "Content-Type": "application/json"}
         async with asyncio.timeout(SILENCE_SECONDS):
             return await self._http.post(self._path, content=content, headers=headers)
 

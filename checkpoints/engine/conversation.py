@@ -14,7 +14,7 @@ Said = list[tuple[str, str]]
 async def converse(
     alice: ChatKit, model: Provider, words: Words, *, turns: int, thread: str | None = None
 ) -> tuple[Said, str]:
-    """Some turns in one thread. Returns (type, text) of what was said, and the thread."""
+    """Some turns in one thread. Returns (type, text) of what was said, and the thread at the end."""
     said: Said = []
     for _ in range(turns):
         question, answer = words.sentence(), words.sentence()
@@ -22,7 +22,7 @@ async def converse(
         model.reply(lambda call, answer=answer: Say(answer))  # type: ignore[misc]
         turn = await alice.say(question, thread)
         turn.require_no_error()
-        thread = thread or turn.thread_id
+        thread = turn.thread_id or thread
         said += [("user_message", question), ("assistant_message", answer)]
     return said, thread or ""
 
@@ -59,27 +59,28 @@ def compare(when: str, said: Said, items: list[Event]) -> None:
         raise Failed(
             tried=tried,
             observed=f"{len(missing)} of {len(said)} are missing, among them {kind}. There are: "
-            f"{_show(stored)}.",
+            f"{show(stored)}.",
             expected=expected,
             misconception="not-stored",
         )
     if len(stored) > len(said):
         raise Failed(
             tried=tried,
-            observed=f"{len(stored)} messages are stored, some twice: {_show(stored)}.",
+            observed=f"{len(stored)} messages are stored, some twice: {show(stored)}.",
             expected=expected + " ChatKitServer stores what `thread.item.done` carries. Nothing "
             "needs to store it again.",
             misconception="stored-twice",
         )
     raise Failed(
         tried=tried,
-        observed=f"They are stored in another order: {_show(stored)}.",
+        observed=f"They are stored in another order: {show(stored)}.",
         expected=expected,
         misconception="stored-in-disorder",
     )
 
 
-def _show(stored: Said) -> str:
+def show(stored: Said) -> str:
+    """The messages in short, for a sentence."""
     short = {"user_message": "question", "assistant_message": "answer"}
     shown = [f"{short[kind]} “{text[:12]}…”" for kind, text in stored[:6]]
     return ", ".join(shown + ["…"] * (len(stored) > 6)) or "nothing"

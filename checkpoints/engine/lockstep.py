@@ -6,6 +6,8 @@ Whatever holds words back on their way stands still then, and is caught standing
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from checkpoints.engine.client import ChatKit, Turn, text_of
 from checkpoints.engine.provider import Call, Gate, Provider, Reply, Say
@@ -13,6 +15,44 @@ from checkpoints.engine.verdict import Failed
 from checkpoints.engine.words import Words
 
 LAG = 3  # words that may be held back on their way; a buffered answer holds back all
+PATIENCE_SECONDS = 4.0  # for one word to arrive
+_POLL_SECONDS = 0.005
+
+T = TypeVar("T")
+
+
+async def poll(
+    look: Callable[[], Awaitable[T]], enough: Callable[[T], bool], patience: float
+) -> tuple[T, bool]:
+    """Look again and again until it is enough, or patience is at its end.
+
+    Returns what was seen last, and whether it was enough.
+    """
+    now = asyncio.get_running_loop().time
+    give_up = now() + patience
+    while not enough(seen := await look()):
+        if now() > give_up:
+            return seen, False
+        await asyncio.sleep(_POLL_SECONDS)
+    return seen, True
+
+
+async def eventually(condition: Callable[[], bool], patience: float = 2 * PATIENCE_SECONDS) -> bool:
+    """Whether the condition holds, or comes to hold within so many seconds."""
+
+    async def look() -> bool:
+        return condition()
+
+    return await poll(look, bool, patience) == (True, True)
+
+
+async def require_streaming(alice: ChatKit, model: Provider, words: Words) -> None:
+    """Raise Failed unless an answer streams word by word."""
+    # Twice, and more patiently the second time: a busy machine is no reason to fail.
+    failed = await lock_step(alice, model, words, PATIENCE_SECONDS)
+    failed = failed and await lock_step(alice, model, words, 2 * PATIENCE_SECONDS)
+    if failed:
+        raise failed
 
 
 async def lock_step(

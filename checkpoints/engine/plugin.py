@@ -10,7 +10,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,17 @@ BROKEN = {"broken-stream", "server-gone"}
 
 @dataclass(frozen=True)
 class Job:
-    """One submission to judge: its folder `app`, and the name it is reported under."""
+    """One submission to judge: its folder `app`, and the name it is reported under.
+
+    `work`: the folder of what is written in words; the one beside `app`, unless it is given.
+    `tries`: the wrong answers so far, by question, which a check adds to; without it nothing is
+    ever given away.
+    """
 
     app: Path
     name: str
+    work: Path | None = None
+    tries: dict[str, list[str]] | None = field(default=None, compare=False)
 
 
 @dataclass
@@ -62,6 +69,7 @@ class Session:
 
 
 _session = pytest.StashKey[Session]()
+_remark = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -168,7 +176,7 @@ def _note(item: pytest.Function, call: pytest.CallInfo[None], session: Session) 
             # One cause, one red check: what comes after it finds no server either.
             error = pytest.skip.Exception(str(error)) if known else _not_starting(error)
         verdict = _verdict(item, error)
-        if verdict.outcome == "failed":
+        if verdict.outcome == "failed" and "server" in item.funcargs:
             _add_what_the_server_says(verdict, item.funcargs["server"])
         report.verdicts.append(verdict)
         session.on_verdict(report, verdict)
@@ -180,6 +188,7 @@ def _verdict(item: pytest.Function, error: BaseException | None) -> Verdict:
     info: CheckInfo = item.function.check_info
     title = (item.function.__doc__ or item.originalname).strip().splitlines()[0].rstrip(".")
     verdict = Verdict(item.originalname, title, "passed", info)
+    verdict.remark = item.stash.get(_remark, None)
     match error:
         case None:
             pass
@@ -187,6 +196,7 @@ def _verdict(item: pytest.Function, error: BaseException | None) -> Verdict:
             verdict.outcome = "failed"
             verdict.tried, verdict.observed = error.tried, error.observed
             verdict.expected, verdict.misconception = error.expected, error.misconception
+            verdict.slips = error.slips
         case NotJudged():
             verdict.outcome, verdict.reason = "not judged", str(error)
         case pytest.skip.Exception():
@@ -249,6 +259,28 @@ async def server(job: Job, starter: Starter, provider: Provider) -> AsyncIterato
     )
     yield student
     await student.close()
+
+
+@pytest.fixture
+def work(job: Job) -> Path:
+    """The folder of what the student has written in words. It may be missing."""
+    return job.work or job.app.parent / "work"
+
+
+@pytest.fixture
+def tries(job: Job) -> dict[str, list[str]] | None:
+    """The wrong answers so far, by question; None where nothing is to be given away."""
+    return job.tries
+
+
+@pytest.fixture
+def remark(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Say something beside the check's line, passed or not."""
+
+    def say(sentence: str) -> None:
+        request.node.stash[_remark] = sentence
+
+    return say
 
 
 @pytest.fixture

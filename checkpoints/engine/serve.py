@@ -16,6 +16,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -27,6 +28,8 @@ from checkpoints.engine.linux import end_with_parent
 
 IMPORT_CPU_SECONDS = 5
 """For `app.main` alone: the SDKs are imported by then, and what is left takes a tenth of one."""
+GRACE_SECONDS = 1
+"""So long may open streams go on when the server is told to stop."""
 _MEMORY = 4 << 30  # bytes of address space: many times what a lesson needs
 _FILE = 100 << 20  # bytes in one file, and so in the log of what is printed
 _LONGEST = 500  # characters of an error's message
@@ -39,13 +42,16 @@ PRELOAD = (
     "fastapi",
     "uvicorn",
     "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
     "uvicorn.lifespan.on",
+    "uvicorn.loops.asyncio",
     "uvicorn.loops.auto",
     "aiosqlite",
     "anyio._backends._asyncio",
     "openai.resources.chat",
     "openai.resources.responses",
     "jwt",
+    "checkpoints.engine.asgi",
     "shared.endpoint",
     "shared.models.offline",
     "shared.models.compatible",
@@ -149,6 +155,7 @@ def _settle_in(spec: Spec, status: Status, output: int) -> None:
         guard(lambda host: status.say(network=host))
     os.environ.clear()
     os.environ.update(spec.environment)
+    time.tzset()  # the time zone may be another one now
     os.chdir(spec.folder)
     sys.path.insert(0, spec.folder)
     sys.dont_write_bytecode = True
@@ -185,23 +192,22 @@ def _run(app: Any, spec: Spec, status: Status, listening: int) -> int:
     """Serve with uvicorn until SIGTERM. Returns the exit code."""
     import uvicorn
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            if not self.should_exit:
-                status.say(phase="serving")
+    from checkpoints.engine.asgi import Server
 
     config = uvicorn.Config(
         app,
         log_level="warning",
         timeout_keep_alive=60,
+        # A stream may go on for ever: after this it is cut, and the lifespan ends in order.
+        timeout_graceful_shutdown=GRACE_SECONDS,
         # The audit hook sees Python's sockets, not uvloop's.
         loop="asyncio" if spec.guarded else "auto",
     )
     # uvicorn raises SIGTERM again after it has shut down in good order.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        Server(config).run(sockets=[socket.socket(fileno=listening)])
+        server = Server(config, on_serving=lambda: status.say(phase="serving"))
+        server.run(sockets=[socket.socket(fileno=listening)])
     except SystemExit:
         status.say(phase="failed", kind="startup", message="the application's start-up failed")
         return 3
@@ -209,25 +215,13 @@ def _run(app: Any, spec: Spec, status: Status, listening: int) -> int:
 
 
 def preload() -> None:
-    """Import what lessons import, and let the SDKs build what they build on the first turn."""
+    """Import what lessons import, and answer a first message: later ones cost a tenth of it."""
     os.environ["OPENAI_AGENTS_DISABLE_TRACING"] = "1"  # its thread would not survive a fork
     for name in PRELOAD:
         importlib.import_module(name)
-    asyncio.run(_first_turn())
+    from checkpoints.engine.practice import practise
 
-
-async def _first_turn() -> None:
-    """One turn of the offline model. It costs 0.1 s, and every later one 0.003 s."""
-    from agents import Agent, Runner
-    from chatkit.types import ChatKitReq
-
-    from shared import sdk
-    from shared.models.offline import OfflineModel
-
-    sdk.kept_adapter(ChatKitReq)
-    agent = Agent(name="Nobody", model=OfflineModel(words_per_second=0))
-    async for _ in Runner.run_streamed(agent, "Hello").stream_events():
-        pass
+    asyncio.run(practise())
 
 
 def main() -> None:

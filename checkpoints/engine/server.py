@@ -25,6 +25,8 @@ PRELOAD_SECONDS = 120.0  # of wall-clock time to import the SDKs, in an interpre
 START_SECONDS = 15.0  # from then until it serves, on a busy machine too
 STOP_SECONDS = 5.0
 _LOG_BYTES = 256 << 10  # of what is printed, from its end
+_ANALYSIS_SECONDS = 1000  # on the settable clock: of itself no document is done within a check
+_SEND_BUFFER = 16 << 10  # bytes for a reader who has stopped; the system would keep some megabytes
 
 
 class CannotStart(Exception):
@@ -89,26 +91,23 @@ class ServerProcess:
 
     def facts(self) -> list[dict[str, Any]]:
         """What the process has said of itself since it was started."""
-        try:
-            lines = (self._run_folder / "status.jsonl").read_text(errors="replace").splitlines()
-        except FileNotFoundError:
-            return []
-        facts = []
-        for line in lines:
-            with suppress(ValueError):  # the student's code could write there too
-                facts.append(json.loads(line))
-        return facts
+        return _lines_of_json(self._run_folder / "status.jsonl")
 
-    async def stop(self, *, patience: float = STOP_SECONDS) -> None:
-        """End it with SIGTERM, and with SIGKILL when it has not ended after so many seconds."""
+    async def stop(self, *, patience: float = STOP_SECONDS) -> bool:
+        """End it with SIGTERM, and with SIGKILL when it has not ended after so many seconds.
+
+        Returns whether it ended without the second one.
+        """
         if self._process is not None and self.running and patience:
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGTERM)
             give_up = time.monotonic() + patience
             while self.running and time.monotonic() < give_up:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.01)
+        ended = not self.running
         self.kill()  # also what it may have started itself
         self._process = None
+        return ended
 
     def kill(self) -> None:
         """End it at once, with whatever it may have started itself."""
@@ -138,10 +137,16 @@ class StudentServer:
         self._environment = {
             **scrubbed_environment(),
             "HOME": str(self._work),
-            "CHATKIT_DATABASE": str(self._folder / "chatkit.db"),
+            # Nobody speaks TLS to it, and reading the machine's certificates takes 20 ms.
+            "SSL_CERT_DIR": str(self._folder),
+            "CHATKIT_DATABASE": str(self.database),
             "CHATKIT_CLOCK": str(self._folder / "clock"),
+            "CHATKIT_AUDIT": str(self._folder / "audit.jsonl"),
+            "CHATKIT_PROBE": str(self._folder / "probe.jsonl"),
+            "CHATKIT_ANALYSIS": str(_ANALYSIS_SECONDS),
             **environment,
         }
+        self._ahead = 0.0
         self._log = (self._folder / "server.log").open("ab")
         self._log_seen = 0
         self._socket: socket.socket | None = None
@@ -152,8 +157,16 @@ class StudentServer:
         assert self._socket is not None, "not started"
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
-    async def start(self) -> None:
-        """Start it on the database that an earlier start left. Raises `CannotStart`."""
+    @property
+    def database(self) -> Path:
+        """The file that the settings name."""
+        return self._folder / "chatkit.db"
+
+    async def start(self, **settings: str) -> None:
+        """Start it on the database that an earlier start left. Raises `CannotStart`.
+
+        `settings` are variables of its environment, for this time only.
+        """
         if not self._work.exists():
             self._copy()
         if self._socket is not None:
@@ -162,7 +175,7 @@ class StudentServer:
         spec = Spec(
             folder=str(self._work),
             run_folder=str(self._folder),
-            environment=self._environment,
+            environment={**self._environment, **settings},
             cpu_seconds=CPU_SECONDS,
             guarded=True,
         )
@@ -180,10 +193,10 @@ class StudentServer:
                 reason = f"{target.relative_to(self._work)} cannot be read: {error.strerror}"
                 raise CannotStart("unreadable", reason) from None
 
-    async def restart(self, *, patience: float = STOP_SECONDS) -> None:
-        """Stop and start again. No patience: as after a power cut."""
+    async def restart(self, *, patience: float = STOP_SECONDS, **settings: str) -> None:
+        """Stop and start again, as `start` does. No patience: as after a power cut."""
         await self.process.stop(patience=patience)
-        await self.start()
+        await self.start(**settings)
 
     async def close(self) -> None:
         """End it and remove every trace."""
@@ -192,6 +205,41 @@ class StudentServer:
             self._socket.close()
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def keep_little_for_readers(self) -> None:
+        """Let the system hold back only a little of what readers on new connections do not take."""
+        assert self._socket is not None, "not started"
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+
+    def move_clock(self, seconds: float) -> None:
+        """Let so many seconds pass on the server's clock (`shared.clock`)."""
+        self._ahead += seconds
+        new = self._folder / "clock.new"
+        new.write_text(str(self._ahead), encoding="utf-8")
+        new.replace(self._folder / "clock")
+
+    @property
+    def work_done(self) -> list[tuple[str, str]]:
+        """What slow work has reported through `shared.probe`: (work, phase), oldest first."""
+        return [
+            (fact["work"], fact["phase"])
+            for fact in _lines_of_json(self._folder / "probe.jsonl")
+            if {"work", "phase"} <= fact.keys()
+        ]
+
+    @property
+    def audit(self) -> list[dict[str, Any]]:
+        """The lines of `shared.audit`, oldest first."""
+        return _lines_of_json(self._folder / "audit.jsonl")
+
+    def audited(self, session: str) -> list[str]:
+        """What the audit trail tells of one session: `created`, `resumed`, …, oldest first."""
+        return [str(fact.get("event")) for fact in self.audit if fact.get("session") == session]
+
+    @property
+    def stored_bytes(self) -> int:
+        """How much the database takes on the disk."""
+        return sum(file.stat().st_size for file in self._folder.glob("chatkit.db*"))
 
     @property
     def refused_hosts(self) -> list[str]:
@@ -206,6 +254,19 @@ class StudentServer:
             text = log.read(_LOG_BYTES)
             self._log_seen = end
         return text.decode(errors="replace").replace(f"{self._work}{os.sep}", "")
+
+
+def _lines_of_json(file: Path) -> list[dict[str, Any]]:
+    """The objects in a file of JSON lines, as far as it is there."""
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    facts = []
+    for line in lines:
+        with suppress(ValueError):  # the student's code could write there too
+            facts.append(json.loads(line))
+    return [fact for fact in facts if isinstance(fact, dict)]
 
 
 def student_position(log: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import Any, Literal
@@ -14,21 +14,37 @@ from _pytest.outcomes import Skipped
 Outcome = Literal["passed", "failed", "not reached", "not judged"]
 
 
+@dataclass(frozen=True)
+class Slip:
+    """One mistake among several that a check found, and the symbol of `lesson.toml` it is made at."""
+
+    misconception: str
+    symbol: str
+
+
 class Failed(Exception):
     """The student's work does not do what the lesson asks. Sentences, without a final newline.
 
     `tried`: what the check did. `observed`: what came of it. `expected`: what should have.
     `misconception`: a short name of the misunderstanding behind it, the same for a whole class.
+    `slips`: all of them, where the check looks at many answers at once; the first gives the hints.
     """
 
     def __init__(
-        self, *, tried: str, observed: str, expected: str, misconception: str | None = None
+        self,
+        *,
+        tried: str,
+        observed: str,
+        expected: str,
+        misconception: str | None = None,
+        slips: Sequence[Slip] = (),
     ) -> None:
         super().__init__(observed)
         self.tried = tried
         self.observed = observed
         self.expected = expected
         self.misconception = misconception
+        self.slips = tuple(slips)
 
 
 class NotJudged(Skipped):
@@ -81,8 +97,21 @@ class Verdict:
     observed: str | None = None
     expected: str | None = None
     misconception: str | None = None
+    slips: tuple[Slip, ...] = ()
     traceback: str | None = None
     reason: str | None = None  # of "not reached" and "not judged"
+    remark: str | None = None  # what else there is to say, passed or not
+
+    @property
+    def symbol(self) -> str | None:
+        """The symbol of `lesson.toml` to begin with, where the check knows it."""
+        return self.slips[0].symbol if self.slips else None
+
+    @property
+    def misconceptions(self) -> list[str]:
+        """All that it shows, each once."""
+        named = [slip.misconception for slip in self.slips] or [str(self.misconception)]
+        return list(dict.fromkeys(named))
 
 
 @dataclass

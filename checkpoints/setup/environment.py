@@ -15,7 +15,7 @@ from pathlib import Path
 
 from checkpoints import bootstrap
 from checkpoints.bootstrap import ROOT, VENV, VENV_PYTHON
-from checkpoints.setup import browser, pins
+from checkpoints.setup import browser, nginx, pins
 from checkpoints.setup.steps import (
     LOG,
     SetupError,
@@ -40,6 +40,7 @@ def prepare(level: str) -> bool:
                 _set_up(level, lock)
             if level == "test":
                 browser.require(lock)
+                nginx.require(lock)
     except SetupError as error:
         say(str(error))
     except OSError as error:

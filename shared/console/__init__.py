@@ -6,6 +6,7 @@ There is no build step: what lies in `static/` is what the browser runs.
 
 from __future__ import annotations
 
+import json
 import mimetypes
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.types import Scope
+
+from shared.console.compare import BUFFERED, buffered_route
 
 STATIC = Path(__file__).parent / "static"
 
@@ -45,7 +48,7 @@ mimetypes.add_type("text/javascript", ".js")
 
 
 def mount_console(app: FastAPI, *, endpoint: str = "/chatkit") -> None:
-    """Serve the console at `/` and its files under `/console/`.
+    """Serve the console at `/` and its files under `/console/`; `/compare` is a second page.
 
     `endpoint` is the path the page sends its ChatKit requests to. The page's title is `app.title`.
     The server need not have that path yet: the page then says what is missing.
@@ -54,11 +57,35 @@ def mount_console(app: FastAPI, *, endpoint: str = "/chatkit") -> None:
     async def index() -> FileResponse:
         return FileResponse(STATIC / "index.html", headers=HEADERS)
 
+    async def compare() -> FileResponse:
+        return FileResponse(STATIC / "compare" / "index.html", headers=HEADERS)
+
     async def config() -> JSONResponse:
-        return JSONResponse({"endpoint": endpoint, "title": app.title}, headers=HEADERS)
+        content = {"endpoint": endpoint, "buffered": BUFFERED, "title": app.title}
+        return JSONResponse(content, headers=HEADERS)
 
     app.add_api_route("/", index, include_in_schema=False)
+    app.add_api_route("/compare", compare, include_in_schema=False)
+    app.router.routes.append(buffered_route(app, endpoint))
     app.add_api_route("/console/config.json", config, include_in_schema=False)
+    app.mount("/console", _ConsoleFiles(directory=STATIC), name="console")
+
+
+def mount_recording(app: FastAPI, recording: Path) -> None:
+    """Serve a recorded conversation at `/`, to be stepped through, and the page's files as above.
+
+    `recording` is a file that `checkpoints/record.py` wrote. The page's title is `app.title`.
+    """
+
+    async def index() -> FileResponse:
+        return FileResponse(STATIC / "recorded" / "index.html", headers=HEADERS)
+
+    def recorded() -> JSONResponse:
+        content = json.loads(recording.read_text(encoding="utf-8"))
+        return JSONResponse({"title": app.title, "recording": content}, headers=HEADERS)
+
+    app.add_api_route("/", index, include_in_schema=False)
+    app.add_api_route("/console/recording.json", recorded, include_in_schema=False)
     app.mount("/console", _ConsoleFiles(directory=STATIC), name="console")
 
 
@@ -71,4 +98,4 @@ class _ConsoleFiles(StaticFiles):
         return response
 
 
-__all__ = ["CONTENT_SECURITY_POLICY", "mount_console"]
+__all__ = ["CONTENT_SECURITY_POLICY", "mount_console", "mount_recording"]

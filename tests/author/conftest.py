@@ -16,7 +16,7 @@ import pytest
 
 from checkpoints import lesson as lessons
 from checkpoints.lesson import ROOT
-from checkpoints.submission import build_example, examples
+from checkpoints.submission import build_example, examples, own_folders
 
 _TABLE = pytest.StashKey[dict[int, list[str]]]()
 
@@ -40,8 +40,9 @@ def _graded(number: int) -> Results:
     with tempfile.TemporaryDirectory() as folder:
         for kind in ("wrong", "right"):
             for name in examples(lesson, kind):
-                app = build_example(lesson, kind, name)
-                shutil.copytree(app, Path(folder, f"{kind}-{name}", "app"))
+                work = build_example(lesson, kind, name)
+                for part in own_folders(lesson, work):
+                    shutil.copytree(part, Path(folder, f"{kind}-{name}", part.name))
         return grade(lesson, Path(folder))
 
 

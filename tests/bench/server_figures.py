@@ -17,7 +17,7 @@ LONG_REPLY = f"count to {WORDS}"
 
 
 def measure(without: Sequence[str]) -> list[Figure]:
-    """Measure everything that a request costs. About 75 seconds. Raises BenchError."""
+    """Measure everything that a request costs. About 100 seconds. Raises BenchError."""
     servers = Servers(without)
     people = People()
     try:
@@ -76,7 +76,7 @@ def _cpu(people: People, naive: Served, ours: Served) -> Figure:
 
 def _deltas(people: People, naive: Served, ours: Served, bare: Served) -> list[Figure]:
     rates: dict[Served, list[float]] = {naive: [], ours: [], bare: []}
-    for _ in range(7):
+    for _ in range(15):  # of a second each: one busy moment of the machine is a whole round
         one = people.ask(naive, LONG_REPLY, people=16)
         other = people.ask(ours, LONG_REPLY, people=16)
         _same_events(one, other)

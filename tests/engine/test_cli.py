@@ -26,6 +26,7 @@ from checkpoints.engine.verdict import CheckInfo, Report, Verdict
 from checkpoints.lesson import LESSONS, Lesson
 from checkpoints.progress import Progress
 from checkpoints.report import print_class
+from checkpoints.submission import Work
 from tests.engine.clone import Clone, Result, finish, survivors
 from tests.engine.hostile import NO_ROUTE, WORKS
 
@@ -62,8 +63,9 @@ def assert_sentence(result: Result, *words: str) -> None:
         ("check 9", {}, "There is no lesson “9”. Lessons are 01 to 08."),
         ("check 00", {}, "There is no lesson"),
         ("check two", {}, "There is no lesson “two”"),
-        ("check 05", {}, "Lesson 05 is not in this edition yet. There is: 02"),
-        ("diff 07", {}, "not in this edition"),
+        ("check 08", {}, "Lesson 08 is not in this edition yet. There is: 01, 02"),
+        ("diff 08", {}, "not in this edition"),
+        ("check 02", {}, "Lesson 01 comes first: make check-01\nTo go on all the same: make"),
         ("check 02", {"SUBMISSION": "/nowhere/at/all"}, "/nowhere/at/all is not a folder."),
         ("check 02", {"SUBMISSION": "~nobody-of-this-name/x"}, "is not a folder."),
         ("check 02", {"SUBMISSION": "pyproject.toml"}, "is not a folder."),
@@ -210,8 +212,12 @@ def test_a_class_as_a_table_shows_what_it_shares(lesson: Lesson) -> None:
 
 @pytest.fixture
 def two_lessons(clone: Clone) -> Clone:
-    """An edition in which lesson 2 comes again as lesson 3."""
+    """An edition in which lesson 2 comes again as lesson 3. Lesson 1 is passed."""
+    clone.progress.parent.mkdir()
+    clone.progress.write_text('{"L01": {"passed": "2026-01-01"}}')
     for folder in ("checkpoints", "lessons"):
+        for later in (clone.root / folder).glob("L0[3-8]"):
+            shutil.rmtree(later)
         shutil.copytree(clone.root / folder / "L02", clone.root / folder / "L03")
     (clone.root / "lessons" / "L03" / "app" / "main.py").write_text(NO_ROUTE)
     return clone
@@ -296,7 +302,8 @@ def test_the_progress_file_is_replaced_in_one_step(
 ) -> None:
     file = tmp_path / "new folder" / "progress.json"
     progress = Progress(file)
-    progress.note(lesson, Report(2, "mine", [Verdict("a", "A", "passed", CheckInfo(""))]), tmp_path)
+    passed = Report(2, "mine", [Verdict("a", "A", "passed", CheckInfo(""))])
+    progress.note(lesson, passed, Work(tmp_path / "app", tmp_path / "work"))
     before = file.read_bytes()
 
     def interrupt(*_: object) -> None:
@@ -398,7 +405,7 @@ def test_whenever_it_is_interrupted_the_old_folder_or_the_new_one_is_whole(
 def test_generate_keeps_a_students_work_too(clone: Clone) -> None:
     (clone.app / "server.py").write_text("# mine\n")
     assert clone.run("generate").status == 0
-    [copy] = kept_copies(clone)
+    [copy] = [one for one in kept_copies(clone) if one.name.startswith("L02")]
     assert (copy / "app" / "server.py").read_text() == "# mine\n"
     assert (clone.app / "server.py").read_text() != "# mine\n"
 
@@ -465,7 +472,7 @@ def test_stopping_a_check_leaves_everything_in_order(
     os.mkfifo(begun)
     code = f"open({str(begun)!r}, 'w').close()\nimport time\ntime.sleep(600)\n"
     (clone.app / "main.py").write_text(code)
-    process = clone.start("check", "02", TMPDIR=str(temporary), WORKBOOK_FORK=fork)
+    process = clone.start("check", "02", FORCE="1", TMPDIR=str(temporary), WORKBOOK_FORK=fork)
     begun.open().close()  # waits until the student's code runs
     os.killpg(process.pid, number)
     result = finish(process)
@@ -477,7 +484,7 @@ def test_stopping_a_check_leaves_everything_in_order(
 
 @pytest.mark.slow
 def test_stopping_before_anything_runs(clone: Clone, tmp_path: Path) -> None:
-    process = clone.start("check", "02", TMPDIR=str(tmp_path))
+    process = clone.start("check", "02", FORCE="1", TMPDIR=str(tmp_path))
     wait_for(process, "Lesson 02")  # the SDKs are being imported
     os.killpg(process.pid, signal.SIGINT)
     result = finish(process)

@@ -6,6 +6,8 @@ Its answers wait at a `Gate` where a test wants to look at the page in the middl
 from __future__ import annotations
 
 import asyncio
+import json
+import queue
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +30,7 @@ from chatkit.types import (
     FeedbackKind,
     NoticeEvent,
     ProgressUpdateEvent,
+    SyncCustomActionResponse,
     ThreadItemAddedEvent,
     ThreadItemDoneEvent,
     ThreadItemReplacedEvent,
@@ -42,7 +45,6 @@ from chatkit.types import (
     WorkflowTaskAdded,
     WorkflowTaskUpdated,
 )
-from chatkit.widgets import DynamicWidgetRoot
 from fastapi import FastAPI
 
 from shared.console import mount_console
@@ -50,6 +52,7 @@ from shared.context import RequestContext
 from shared.database import Database
 from shared.endpoint import chatkit_router
 from shared.store import SQLiteStore
+from tests.page.scenes import SCENES, widget_item
 
 
 class Gate:
@@ -58,6 +61,7 @@ class Gate:
     def __init__(self) -> None:
         self.steps = asyncio.Semaphore(0)
         self.reached = threading.Event()
+        self.cut = False
 
     async def wait(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -69,14 +73,23 @@ class Gate:
         for _ in range(steps):
             self.loop.call_soon_threadsafe(self.steps.release)
 
+    def end(self) -> None:
+        """End the stream where it stands, as a server does whose turn was interrupted."""
+        self.cut = True
+        self.release()
+
 
 class ScriptedServer(ChatKitServer[RequestContext]):
-    """Answers by the first word of the message; `gate ` before it makes each step wait."""
+    """Answers by the first word of the message; `gate ` before it makes each step wait.
+
+    With `turn ` each step waits too, at a gate that this turn has to itself; see `turns`.
+    """
 
     def __init__(self) -> None:
         self.database = Database(":memory:")
         super().__init__(SQLiteStore(self.database))
         self.gate = Gate()
+        self.turns: queue.Queue[Gate] = queue.Queue()  # in the order in which they began
         self.cancelled = threading.Event()
         self.feedback: list[str] = []
 
@@ -104,6 +117,14 @@ class ScriptedServer(ChatKitServer[RequestContext]):
                 except asyncio.CancelledError:
                     self.cancelled.set()
                     raise
+            case "turn":
+                gate = Gate()
+                self.turns.put(gate)
+                async for event in self.say(thread, [f"{word} " for word in rest.split()]):
+                    await gate.wait()
+                    if gate.cut:
+                        return
+                    yield event
             case "title":
                 thread.title = rest
                 yield self.message(thread, f"This is now {rest}.")
@@ -136,6 +157,9 @@ class ScriptedServer(ChatKitServer[RequestContext]):
             case "fill":
                 for number in range(1, int(rest) + 1):
                     yield self.message(thread, f"Message {number}.")
+            case "scene":
+                async for event in SCENES[rest](thread, self.gate.wait):
+                    yield event
             case "work":
                 async for event in self.work(thread):
                     yield event
@@ -150,9 +174,26 @@ class ScriptedServer(ChatKitServer[RequestContext]):
         sender: WidgetItem | None,
         context: RequestContext,
     ) -> AsyncIterator[ThreadStreamEvent]:
-        assert sender
-        item = self.widget(thread, done=True)
-        yield ThreadItemReplacedEvent(item=item.model_copy(update={"id": sender.id}))
+        if sender and action.type == "complete":
+            item = self.widget(thread, done=True)
+            yield ThreadItemReplacedEvent(item=item.model_copy(update={"id": sender.id}))
+        else:
+            yield self.message(thread, f"{action.type} {json.dumps(action.payload)}")
+
+    async def sync_action(
+        self,
+        thread: ThreadMetadata,
+        action: Action[str, Any],
+        sender: WidgetItem | None,
+        context: RequestContext,
+    ) -> SyncCustomActionResponse:
+        if action.type == "refuse":
+            raise NotImplementedError
+        if sender is None:
+            return SyncCustomActionResponse()
+        said = {"type": "Text", "value": f"{action.type} {json.dumps(action.payload)}"}
+        item = widget_item(thread, {"type": "Card", "children": [said]})
+        return SyncCustomActionResponse(updated_item=item.model_copy(update={"id": sender.id}))
 
     def message(self, thread: ThreadMetadata, text: str, **content: Any) -> ThreadItemDoneEvent:
         item = AssistantMessageItem(
@@ -226,12 +267,7 @@ class ScriptedServer(ChatKitServer[RequestContext]):
                 {"type": "Row", "children": [button]},
             ],
         }
-        return WidgetItem(
-            id=default_generate_id("message"),
-            thread_id=thread.id,
-            created_at=datetime.now(UTC),
-            widget=DynamicWidgetRoot.model_validate(card),
-        )
+        return widget_item(thread, card)
 
 
 class Crowd(ScriptedServer):
@@ -248,7 +284,8 @@ class Crowd(ScriptedServer):
         if context.user_id not in self.users:
             own = self.users[context.user_id] = ScriptedServer()
             self.opened.append(own.database)
-            own.gate, own.cancelled, own.feedback = self.gate, self.cancelled, self.feedback
+            own.gate, own.turns = self.gate, self.turns
+            own.cancelled, own.feedback = self.cancelled, self.feedback
         return await self.users[context.user_id].process(request, context)
 
     @asynccontextmanager

@@ -66,6 +66,7 @@ function openChat(initialThread = null) {
       ],
     },
     threadItemActions: { feedback: true, retry: true },
+    composer: { interrupt: true },
     disclaimer: { text: "A local stand-in for OpenAI’s ChatKit element, made for learning." },
     onClientTool,
   });

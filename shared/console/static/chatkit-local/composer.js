@@ -1,4 +1,7 @@
 // The box one writes in. Enter sends, Shift+Enter makes a new line, Escape stops an answer.
+//
+// While an answer streams the button stops it. Where a message may interrupt (see `interrupt` in
+// element.js), the button sends as soon as there is something to send; Escape still stops.
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
@@ -10,8 +13,7 @@ export class Composer {
   constructor({ onSend, onStop }) {
     this.onSend = onSend;
     this.onStop = onStop;
-    this.busy = false;
-    this.ready = false;
+    this.busy = this.ready = this.canSend = false;
     this.input = h("textarea", { rows: "1", "aria-label": "Message", enterkeyhint: "send" });
     this.button = h("button.send", { type: "button", onclick: () => this.#press() });
     this.node = h("div.composer", {}, this.input, this.button);
@@ -33,28 +35,33 @@ export class Composer {
     this.render();
   }
 
+  /** Whether the button stops the answer now, and does not send. */
+  get stops() {
+    return this.busy && !(this.canSend && this.value.trim());
+  }
+
   focus() {
     this.input.focus();
   }
 
   /** `allowCancel` is the server's word on whether a turn may be stopped. */
-  update({ ready, busy, allowCancel, locked, placeholder }) {
-    Object.assign(this, { ready, busy, allowCancel, locked });
+  update({ ready, busy, canSend, allowCancel, locked, placeholder }) {
+    Object.assign(this, { ready, busy, canSend, allowCancel, locked });
     this.input.placeholder = locked || placeholder;
     this.render();
   }
 
   render() {
-    const { ready, busy, allowCancel, locked } = this;
+    const { ready, allowCancel, locked, stops } = this;
     this.input.disabled = !ready || Boolean(locked);
-    const label = busy ? "Stop" : "Send message";
+    const label = stops ? "Stop" : "Send message";
     if (this.button.title !== label) {
       this.button.title = label;
       this.button.setAttribute("aria-label", label);
-      this.button.replaceChildren(icon(busy ? "stop" : "send", 18));
+      this.button.replaceChildren(icon(stops ? "stop" : "send", 18));
     }
-    this.button.classList.toggle("stop", busy);
-    this.button.disabled = busy ? !allowCancel : this.input.disabled || !this.value.trim();
+    this.button.classList.toggle("stop", stops);
+    this.button.disabled = stops ? !allowCancel : this.input.disabled || !this.value.trim();
     this.#grow();
   }
 
@@ -69,7 +76,7 @@ export class Composer {
   }
 
   #press() {
-    if (this.busy) this.onStop();
+    if (this.stops) this.onStop();
     else this.#send();
   }
 
@@ -78,12 +85,12 @@ export class Composer {
     // While an input method composes a character, Enter chooses it.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    if (!this.busy) this.#send();
+    this.#send();
   }
 
   #send() {
     const text = this.value.trim();
-    if (!text || this.input.disabled) return;
+    if (!text || this.input.disabled || !this.canSend) return;
     this.value = "";
     this.onSend(text);
   }

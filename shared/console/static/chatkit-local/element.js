@@ -3,6 +3,10 @@
 // Same method names, options and events; same calls of `options.api.fetch`. Not OpenAI's code and
 // not a copy of its looks: it lets a server be built and tested with no account and no network.
 // Known and left out: attachments, dictation, model and tool pickers, entity tags, translations.
+//
+// One option is the workbook's own: `composer: { interrupt: true }` lets a message be sent while an
+// answer still streams. This page then stops nothing by itself, so one sees what the server does
+// with the old turn. Without it the composer waits for the end of the answer, as OpenAI's does.
 
 import { Client } from "./client.js";
 import { Composer } from "./composer.js";
@@ -227,7 +231,7 @@ export class LocalChatKit extends HTMLElement {
     const options = this.#options;
     if (!options) return;
     const focused = this.shadowRoot.activeElement;
-    const { state, busy } = this.#conversation;
+    const { state, busy, canSend } = this.#conversation;
     const { header = {}, history = {}, composer = {}, disclaimer } = options;
     const bar = this.#title.parentElement;
     bar.hidden = header.enabled === false;
@@ -241,6 +245,7 @@ export class LocalChatKit extends HTMLElement {
     this.#composer.update({
       ready: this.#ready,
       busy,
+      canSend,
       allowCancel: state.allowCancel,
       locked: type === "active" ? null : reason || `This conversation is ${type}.`,
       placeholder: composer.placeholder ?? "Message the AI",

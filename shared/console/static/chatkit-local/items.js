@@ -7,6 +7,7 @@ import { plainText } from "./protocol.js";
 import { renderWidget, unknown } from "./widgets.js";
 
 const RENDER = {
+  __proto__: null, // the names below and no others
   user_message: userMessage,
   assistant_message: assistantMessage,
   workflow: workflowItem,
@@ -52,6 +53,7 @@ function assistantMessage(item, context, before) {
     if (!parts.children[index]) parts.append(h("div.markdown"));
     renderMarkdown(parts.children[index], part.text ?? "", context);
   });
+  while (parts.children.length > item.content.length) parts.lastChild.remove();
   node.querySelector(".sources")?.remove();
   const sources = item.content
     .flatMap((part) => part.annotations ?? [])
@@ -143,9 +145,15 @@ function clientToolCall(item) {
 
 function generatedImage({ image, progress }) {
   const src = image && safeImage(image.url);
-  if (src) return h("div.item", {}, h("img.generated", { src, alt: "Generated image" }));
+  const working = image ? typeof progress === "number" && progress < 1 : true;
   const percent = progress ? ` ${Math.round(progress * 100)} %` : "";
-  return h("div.item.progress", {}, h("span.spinner"), `Making an image${percent}`);
+  return h(
+    "div.item",
+    {},
+    src ? h("img.generated", { src, alt: "Generated image" }) : null,
+    image && !src ? h("span.blocked", {}, "Generated image (not loaded: it is elsewhere)") : null,
+    working ? h("div.progress", {}, h("span.spinner"), `Making an image${percent}`) : null,
+  );
 }
 
 /** The row of buttons below an answer. */

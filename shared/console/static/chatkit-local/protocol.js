@@ -88,13 +88,13 @@ export function reduce(state, event) {
 }
 
 function put(state, item) {
-  const known = state.items.some((other) => other.id === item.id);
+  let at = state.items.findIndex((other) => other.id === item.id);
   // The server's own copy of a message takes the place of the one shown before it answered.
-  const items = item.type === "user_message" ? state.items.filter((i) => !i.local) : state.items;
+  if (at < 0 && item.type === "user_message") at = state.items.findIndex((other) => other.local);
   return {
     ...state,
     progress: item.type === "user_message" ? state.progress : null,
-    items: known ? items.map((i) => (i.id === item.id ? item : i)) : [...items, item],
+    items: at < 0 ? [...state.items, item] : withAt(state.items, at, item),
   };
 }
 

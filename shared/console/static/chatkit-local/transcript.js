@@ -92,6 +92,7 @@ export class Transcript {
           entry.node.remove();
         }
         entry?.actions?.remove();
+        entry?.note?.remove();
         node.dataset.itemId = item.id;
         entry = { item, node };
         this.#nodes.set(item.id, entry);
@@ -107,7 +108,7 @@ export class Transcript {
     }
   }
 
-  /** Below the last answer of a turn: what can be done with it. Below a lost message: that. */
+  /** Below the last answer of a turn: what can be done with it. Below what was lost or cut: that. */
   #renderActions(entry, busy, next) {
     const { item, node } = entry;
     const closes = item.type === "assistant_message" && (!next || next.type === "user_message");
@@ -118,8 +119,12 @@ export class Transcript {
     } else {
       entry.actions?.remove();
     }
-    entry.note?.remove();
-    if (item.local && !busy) node.append((entry.note = h("div.note", {}, "Not sent")));
+    const cut = this.#conversation.cut.has(item.id);
+    const note = cut ? "Cut short by your next message." : item.local && !busy && "Not sent";
+    if (!note || entry.note?.textContent !== note) entry.note?.remove();
+    if (!note || entry.note?.isConnected) return;
+    entry.note = h("div.note", {}, cut && icon("stop", 13), note);
+    node.append(entry.note);
   }
 
   #renderTail() {

@@ -7,23 +7,37 @@ import { layout, put, rule, type } from "./widget-style.js";
 
 /**
  * A node for a widget's root. `send(action)` is called with { type, payload, handler, streaming }
- * when a control is used, and may return a promise: the widget is inert until it settles.
+ * when a control is used, and may return a promise: until it settles, the widget does nothing more.
  */
 export function renderWidget(root, send) {
   const shell = h("div.widget");
-  const act = async (action, values = {}) => {
-    if (!action || shell.inert) return;
-    shell.inert = true;
+  const act = async (action, values) => {
+    if (!action || shell.ariaBusy) return;
+    shell.ariaBusy = "true"; // not inert, which would take the focus away
     try {
-      const payload = { ...action.payload, ...values };
+      const payload = values ? { ...action.payload, ...values } : action.payload;
       await send({ handler: "server", streaming: true, ...action, payload });
     } finally {
-      shell.inert = false;
+      shell.ariaBusy = null;
     }
   };
   shell.append(component(root, act));
+  nameFields(shell);
   return shell;
 }
+
+/** A Label names the field that it speaks of, wherever in the widget that is. */
+function nameFields(shell) {
+  for (const label of shell.querySelectorAll("[data-field]")) {
+    const named = `[name="${CSS.escape(label.dataset.field)}"]`;
+    const input = shell.querySelector(`${named}:not([type="radio"])`);
+    if (!input) continue;
+    label.htmlFor = input.id = `field-${++fields}`; // a widget may be shown twice
+    input.removeAttribute("aria-label");
+  }
+}
+
+let fields = 0;
 
 function component(props, act) {
   const build = COMPONENTS[props?.type];
@@ -54,6 +68,7 @@ const box = (direction) => (props, act) =>
 const text = (tag, kind) => (props) => type(h(`${tag}.w-${kind}`, {}, props.value ?? ""), props);
 
 const COMPONENTS = {
+  __proto__: null, // the names below and no others: objects have a "constructor", too
   Card: card,
   Basic: box("col"),
   Box: box("col"),
@@ -66,7 +81,11 @@ const COMPONENTS = {
     props.editable ? field(props.editable, props.value) : text("div", "text")(props),
   Title: text("div", "title"),
   Caption: text("div", "caption"),
-  Label: text("div", "label"),
+  Label: (props) => {
+    const node = text("label", "label")(props);
+    if (props.fieldName) node.dataset.field = props.fieldName;
+    return node;
+  },
   Markdown: (props) => {
     const node = h("div.markdown");
     renderMarkdown(node, props.value ?? "");
@@ -94,10 +113,15 @@ const COMPONENTS = {
   Checkbox: checkbox,
   RadioGroup: radioGroup,
   DatePicker: (props, act) => {
-    const node = field({ ...props, inputType: "date" }, props.defaultValue?.slice(0, 10));
+    const node = field({ ...props, inputType: "date" }, dayOf(props.defaultValue));
+    node.min = dayOf(props.min);
+    node.max = dayOf(props.max);
     return onChange(node, props, act);
   },
 };
+
+/** The day of an ISO time, as a date field takes it. */
+const dayOf = (time) => time?.slice(0, 10) ?? "";
 
 function status({ status: value }) {
   if (!value) return null;
@@ -211,7 +235,9 @@ function checkbox(props, act) {
 function radioGroup(props, act) {
   const options = (props.options ?? []).map(({ value, label, disabled }) => {
     const checked = value === props.defaultValue;
-    const input = h("input", { type: "radio", name: props.name, value, checked, disabled });
+    const input = h("input", { type: "radio", name: props.name, value, checked });
+    input.required = Boolean(props.required);
+    input.disabled = Boolean(disabled || props.disabled);
     return h("label.w-check", {}, input, label);
   });
   const attributes = { role: "radiogroup", "aria-label": props.ariaLabel ?? props.name };

@@ -22,9 +22,11 @@ export class Chart {
     this.node.append(...Object.values(this.#phases), this.ticks);
   }
 
-  update({ frames, headersAt, endedAt }, figures, now) {
-    const end = Math.max(endedAt ?? now, 1);
-    this.node.setAttribute("viewBox", `0 0 ${end} 46`);
+  /** `window` is what to show, `{ from, to }`: like `now`, in milliseconds of the page's clock. */
+  update({ start, frames, headersAt, endedAt }, figures, now, window) {
+    const end = Math.max(endedAt ?? now - start, 1);
+    const { from, to } = window ?? { from: start, to: start + end };
+    this.node.setAttribute("viewBox", `${from - start} 0 ${to - from} 46`);
     const lines = document.createDocumentFragment();
     for (const frame of frames.slice(this.#drawn)) {
       const kind = frame.gap > SLOW ? "slow" : frame.delta ? "delta" : "event";

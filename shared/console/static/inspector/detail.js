@@ -2,8 +2,9 @@
 
 import { copyButton, h } from "../chatkit-local/dom.js";
 import { icon } from "../chatkit-local/icons.js";
-import { Chart, SLOW } from "./chart.js";
+import { SLOW } from "./chart.js";
 import { jsonView } from "./json.js";
+import { Lanes } from "./lanes.js";
 import { duration, measure, size } from "./measure.js";
 import { asCurl } from "./recorder.js";
 import { Rows } from "./rows.js";
@@ -43,15 +44,17 @@ function gaps({ gapHalf, gapMost }) {
 export class Detail {
   #exchange;
   #settings;
-  #chart = new Chart();
+  #lanes;
   #rows = new Rows("Events");
   #figures;
   #following = true;
   #last = {};
 
-  constructor(exchange, settings) {
+  /** `all()` returns every request: those of the same time are shown above this one's events. */
+  constructor(exchange, settings, all) {
     this.#exchange = exchange;
     this.#settings = settings;
+    this.#lanes = new Lanes(exchange, all);
     this.#figures = FIGURES.map(([, , , value]) => [h("dd", {}, "–"), value]);
     this.problem = h("p.problem", { hidden: true });
     this.response = h("div");
@@ -74,7 +77,7 @@ export class Detail {
       "div.detail",
       {},
       h("dl.figures", {}, figures),
-      this.#chart.node,
+      this.#lanes.node,
       this.#tools(),
       this.list,
     );
@@ -145,7 +148,7 @@ export class Detail {
       const text = value(figures);
       if (node.textContent !== text) node.textContent = text;
     });
-    this.#chart.update(exchange, figures, performance.now() - exchange.start);
+    this.moves = this.#lanes.update(figures); // then the axis of time moves on by itself
     const news = exchange.frames.slice(this.#rows.length);
     if (news.length) {
       this.#rows.append(news.map((frame) => row(frame, this.#settings.raw)));

@@ -26,6 +26,8 @@ export class Wire {
     recorder.addEventListener("progress", ({ detail }) => this.#changed(detail));
     recorder.addEventListener("end", ({ detail }) => this.#changed(detail));
     recorder.addEventListener("clear", () => this.#clear());
+    // On a small screen the inspector may be hidden when a request comes, and cannot scroll then.
+    new ResizeObserver(() => this.#showTab()).observe(this.tabs);
     this.#clear();
   }
 
@@ -61,10 +63,8 @@ export class Wire {
 
   #changed(exchange) {
     if (!this.#tabs.has(exchange)) return;
-    if (exchange === this.#shown) {
-      if (exchange.outcome) this.#draw();
-      else this.#timer ||= setTimeout(() => this.#draw(), DRAW_EVERY);
-    }
+    if (exchange === this.#shown && exchange.outcome) this.#draw();
+    else this.#timer ||= setTimeout(() => this.#draw(), DRAW_EVERY);
     if (exchange.status !== null || exchange.outcome) this.#label(exchange);
   }
 
@@ -72,8 +72,7 @@ export class Wire {
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#detail?.update();
-    const live = this.#shown && !this.#shown.outcome; // then the axis of time moves on by itself
-    if (live) this.#timer = setTimeout(() => this.#draw(), DRAW_EVERY);
+    if (this.#detail?.moves) this.#timer = setTimeout(() => this.#draw(), DRAW_EVERY);
   }
 
   #label(exchange) {
@@ -103,9 +102,13 @@ export class Wire {
       tab.setAttribute("aria-selected", String(selected));
       tab.setAttribute("tabindex", selected ? "0" : "-1");
     }
-    this.#detail = new Detail(exchange, this.#settings);
+    this.#detail = new Detail(exchange, this.#settings, () => this.#recorder.exchanges);
     this.panel.replaceChildren(this.#detail.node);
     this.#draw();
+  }
+
+  #showTab() {
+    this.#tabs.get(this.#shown)?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   #key({ key }) {

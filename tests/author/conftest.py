@@ -7,8 +7,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import ChainMap
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ import pytest
 from checkpoints import lesson as lessons
 from checkpoints.lesson import ROOT
 from checkpoints.submission import build_example, examples, own_folders
+
+CLASSES = 2  # that are graded side by side: much of a check is waiting
 
 _TABLE = pytest.StashKey[dict[int, list[str]]]()
 
@@ -37,13 +42,15 @@ def grade(lesson: lessons.Lesson, folder: Path) -> Results:
 @cache
 def _graded(number: int) -> Results:
     lesson = lessons.load(number)
-    with tempfile.TemporaryDirectory() as folder:
-        for kind in ("wrong", "right"):
-            for name in examples(lesson, kind):
-                work = build_example(lesson, kind, name)
-                for part in own_folders(lesson, work):
-                    shutil.copytree(part, Path(folder, f"{kind}-{name}", part.name))
-        return grade(lesson, Path(folder))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(CLASSES) as pool:
+        classes = [Path(folder, str(one)) for one in range(CLASSES)]
+        works = [(kind, name) for kind in ("wrong", "right") for name in examples(lesson, kind)]
+        for (kind, name), class_ in zip(works, cycle(classes), strict=False):
+            work = build_example(lesson, kind, name)
+            for part in own_folders(lesson, work):
+                shutil.copytree(part, class_ / f"{kind}-{name}" / part.name)
+        found = pool.map(lambda class_: grade(lesson, class_), filter(Path.exists, classes))
+        return dict(ChainMap(*found))
 
 
 @pytest.fixture(scope="session")

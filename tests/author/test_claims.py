@@ -12,7 +12,10 @@ import pytest_asyncio
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-pytestmark = pytest.mark.slow  # imports the SDKs
+pytestmark = [
+    pytest.mark.slow,  # imports the SDKs
+    pytest.mark.filterwarnings("ignore:Direct usage of named widget classes"),
+]
 
 CONTENT = [{"type": "input_text", "text": "hello"}]
 INPUT = {"content": CONTENT, "attachments": [], "inference_options": {}}

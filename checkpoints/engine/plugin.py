@@ -140,7 +140,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     report = _report_of(item)
     outcomes = {verdict.name: verdict for verdict in report.verdicts}
     for needed in item.function.check_info.needs:
-        if needed in outcomes and outcomes[needed].outcome != "passed":
+        if needed in outcomes and outcomes[needed].outcome not in ("passed", "not judged"):
             pytest.skip(f"It needs “{outcomes[needed].title}” to pass first.")
 
 

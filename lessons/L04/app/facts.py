@@ -1,0 +1,41 @@
+"""What the agent remembers for the rest of a conversation, whatever falls out of its window.
+
+Facts lie in the thread's metadata. ChatKitServer never sends that to a page.
+"""
+
+from typing import Literal
+
+from agents import RunContextWrapper, function_tool
+from chatkit.agents import AgentContext
+from chatkit.types import ThreadMetadata
+
+from shared.context import RequestContext
+
+MOST = 20  # facts of a kind
+LONGEST = 100  # characters of a name or a value
+
+
+@function_tool
+async def remember_fact(
+    wrapper: RunContextWrapper[AgentContext[RequestContext]],
+    kind: Literal["preference", "project"],
+    name: str,
+    value: str,
+) -> str:
+    """Remember a fact for the rest of this conversation.
+
+    Args:
+        kind: preference, for how the person wants things; project, for what they work on.
+        name: What the fact is about, such as language.
+        value: What holds for it, such as German.
+    """
+    raise NotImplementedError(
+        "remember_fact() is not written yet: lesson 4, “6. Facts that stay”."
+    )
+
+
+def facts_about(thread: ThreadMetadata) -> list[str]:
+    """Return the thread's facts, a sentence each."""
+    raise NotImplementedError(
+        "facts_about() is not written yet: lesson 4, “6. Facts that stay”."
+    )

@@ -121,7 +121,7 @@ async def _round(file: Path, found: dict[str, list[float]]) -> None:
 
 
 async def _fill(store: Any) -> None:
-    """Half of the sessions are live, half are years old."""
+    """The newer half of the sessions is live, the older half expired years ago."""
     from chatkit.types import ThreadMetadata
 
     from shared import clock
@@ -139,7 +139,8 @@ async def _fill(store: Any) -> None:
 
     await asyncio.gather(*(fill(range(start, THREADS, 100)) for start in range(100)))
     await store.database.write(
-        "UPDATE sessions SET active_at = ?, created_at = ? WHERE rowid % 2 = 0", [OLD, OLD]
+        "UPDATE sessions SET active_at = ?, created_at = ? WHERE rowid <= ?",
+        [OLD, OLD, THREADS // 2],
     )
 
 

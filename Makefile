@@ -11,7 +11,7 @@
 ##   make mine-NN      show how your code differs from the checkpoint
 ##   make start-NN     begin lesson NN   FROM=mine: on your own code of the lesson before
 ##   make reset-NN     begin lesson NN again; your work is kept aside
-##   make measure-NN   take the figures that the lesson asks for (03)
+##   make measure-NN   take the figures that the lesson asks for (03, 05)
 ##   make proxy-NN     put nginx in front of the lesson's running server   PORT=number
 ##   make rows-NN      show what lesson NN's database holds
 ##   make progress     show which lessons you have passed

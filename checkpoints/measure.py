@@ -1,17 +1,19 @@
 """`make measure-NN`: figures of one's own server, to be judged in the lesson's written work.
 
 A lesson that measures something has an entry in `KINDS`. The server runs as it does for the checks
-(a copy, a fresh database, no network), with the offline model at its normal pace.
+(a copy, a fresh database, no network), with the offline model.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import statistics
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +37,17 @@ MODEL_GAP = (
 )  # milliseconds between two words of the offline model
 ENOUGH = 100  # milliseconds that a server may add to each word: SC-003
 
+DIALOGUE = ("How does streaming work?", "what did I ask earlier?", "count to 20")
+CONVERSATIONS = 200  # of this dialogue: enough that whole pages of the database do not matter
+AT_ONCE = 10
+HOUR = 3600
+IDLE = {"hour": 1, "day": 24, "week": 168}  # the timeouts to choose from, in hours
+A_DAY = (100, 1_000, 10_000)  # conversations that begin on one day
+CLEAN_UP = 24  # hours from one clean-up to the next
+MEGABYTE = 1_000_000
+
 Figures = dict[str, Any]
-"""What is written to `FILE`, in milliseconds where it is a time."""
+"""What is written to `FILE`: times in milliseconds, sizes in bytes."""
 
 
 class NothingToMeasure(Exception):
@@ -47,8 +58,9 @@ class NothingToMeasure(Exception):
 class Kind:
     """What a lesson measures, and how it shows the figures."""
 
-    measure: Callable[[ChatKit], Awaitable[Figures]]
+    measure: Callable[[StudentServer, ChatKit], Awaitable[Figures]]
     show: Callable[[Console, Figures], None]
+    settings: Mapping[str, str] = field(default_factory=dict)  # of the server's environment
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ class _Answer:
         return [later - earlier for earlier, later in zip(self.at, self.at[1:], strict=False)]
 
 
-async def _both_ways(person: ChatKit) -> Figures:
+async def _both_ways(_: StudentServer, person: ChatKit) -> Figures:
     """Ask the same question buffered and streamed, at the same moment, several times."""
     await _streamed(person)  # the first turn of a process costs a little more
     rounds = [await asyncio.gather(_streamed(person), _buffered(person)) for _ in range(ROUNDS)]
@@ -153,7 +165,88 @@ def _show_both_ways(console: Console, figures: Figures) -> None:
     )
 
 
-KINDS: dict[int, Kind] = {3: Kind(_both_ways, _show_both_ways)}
+async def _storage(server: StudentServer, person: ChatKit) -> Figures:
+    """Fill the server's database with conversations, let them all expire, and clean up."""
+    await _converse(person)  # the tables are made with it, so they are not counted
+    before = _size_of(server.database)
+    for _ in range(CONVERSATIONS // AT_ONCE):
+        await asyncio.gather(*(_converse(person) for _ in range(AT_ONCE)))
+    full = _size_of(server.database)
+    server.move_clock(Settings().longest_seconds + HOUR)
+    cleaned = await person.send("POST", "/clean-up")
+    if cleaned.status_code != 200:
+        raise Failed(
+            tried="Asked for a clean-up.",
+            observed=f"`POST /clean-up` was answered with {cleaned.status_code}.",
+            expected="Status 200. What a clean-up leaves is one of the figures.",
+        )
+    conversation = (full - before) / CONVERSATIONS
+    left = max(0.0, _size_of(server.database) - before) / CONVERSATIONS
+    return {
+        "conversations": CONVERSATIONS,
+        "messages": 2 * len(DIALOGUE) * CONVERSATIONS,
+        "bytes_per_conversation": round(conversation),
+        "bytes_per_message": round(conversation / (2 * len(DIALOGUE))),
+        "bytes_left_by_clean_up": round(left),
+        "kept": {
+            name: {str(many): round(kept_bytes(conversation, hours, many)) for many in A_DAY}
+            for name, hours in IDLE.items()
+        },
+    }
+
+
+def kept_bytes(conversation: float, idle: int, a_day: int) -> float:
+    """What lies on the disk just before a clean-up: the live ones, and those expired since the last.
+
+    `idle`: hours. `a_day`: how many conversations of so many bytes begin on a day.
+    """
+    return conversation * a_day * (idle + CLEAN_UP) / 24
+
+
+async def _converse(person: ChatKit) -> None:
+    thread = None
+    for question in DIALOGUE:
+        turn = await person.say(question, thread)
+        turn.require_whole()
+        turn.require_no_error()
+        thread = thread or turn.thread_id
+
+
+def _size_of(database: Path) -> int:
+    """The bytes of the database, with what still stands in its write-ahead log."""
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages * size)
+
+
+def _show_storage(console: Console, figures: Figures) -> None:
+    console.print(
+        f"{figures['conversations']} conversations of {2 * len(DIALOGUE)} messages in your "
+        "database.\n"
+    )
+    console.print(f"  one conversation    {figures['bytes_per_conversation']:>7,} bytes")
+    console.print(f"  one message         {figures['bytes_per_message']:>7,} bytes")
+    console.print(f"  after the clean-up  {figures['bytes_left_by_clean_up']:>7,} bytes of each\n")
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("MB on the disk, at most")
+    for many in A_DAY:
+        table.add_column(f"{many:,} a day", justify="right")
+    for name, hours in IDLE.items():
+        kept = figures["kept"][name].values()
+        table.add_row(f"{name} ({hours} h idle)", *(f"{size / MEGABYTE:,.1f}" for size in kept))
+    console.print(table)
+    console.print(
+        f"\nAt most: just before a clean-up that comes every {CLEAN_UP} hours. What expires right "
+        "after one\nclean-up stays until the next.",
+        soft_wrap=True,
+    )
+
+
+KINDS: dict[int, Kind] = {
+    3: Kind(_both_ways, _show_both_ways),
+    5: Kind(_storage, _show_storage, {"CHATKIT_PACE": "0"}),
+}
 
 
 def kind_of(lesson: Lesson) -> Kind:
@@ -169,16 +262,16 @@ def kind_of(lesson: Lesson) -> Kind:
 async def measure(lesson: Lesson, app: Path, starter: Starter) -> Figures:
     """Start the server and take the figures. Raises CannotStart, Failed, NothingToMeasure."""
     kind = kind_of(lesson)
-    server = StudentServer(app, starter, {"CHATKIT_MODEL": OFFLINE})
+    server = StudentServer(app, starter, {"CHATKIT_MODEL": OFFLINE, **kind.settings})
     try:
         await server.start()
         async with httpx.AsyncClient(
             base_url=server.base_url, timeout=30, trust_env=False, verify=False
         ) as http:
-            return await kind.measure(ChatKit(http, lesson.path, "you"))
+            return await kind.measure(server, ChatKit(http, lesson.path, "you"))
     except (TimeoutError, httpx.HTTPError) as error:
         raise Failed(
-            tried="Asked the same question several times.",
+            tried="Sent messages to your server.",
             observed=f"An answer did not come to its end ({error or type(error).__name__}).",
             expected="Every turn comes to an end, and the stream with it.",
         ) from None

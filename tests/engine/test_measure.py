@@ -13,10 +13,11 @@ import pytest
 from checkpoints import lesson as lessons
 from checkpoints.engine.verdict import Failed
 from checkpoints.L03 import evaluation
-from checkpoints.measure import ENOUGH, NothingToMeasure, kind_of
+from checkpoints.L05 import policy
+from checkpoints.measure import ENOUGH, NothingToMeasure, kept_bytes, kind_of
 from tests.engine.clone import Clone
 
-LESSON = lessons.load(3)
+LESSON, SESSIONS = lessons.load(3), lessons.load(5)
 Change = Callable[[str], str]
 
 
@@ -55,6 +56,36 @@ def test_a_server_that_does_not_start_is_said(clone: Clone) -> None:
     result = clone.run("measure", "03")
     assert result.status == 2
     assert "The server did not start: RuntimeError: no. make check-03" in result.err
+
+
+@pytest.mark.slow
+def test_the_students_own_database_is_filled_and_measured(clone: Clone) -> None:
+    folder = clone.root / "lessons" / "L05"
+    shutil.rmtree(folder / "app")
+    shutil.copytree(SESSIONS.checkpoint / "app", folder / "app")
+    result = clone.run("measure", "05")
+    assert result.status == 0, result
+    found = json.loads((folder / "work" / "measured.json").read_text())
+    # A clean-up leaves something of each conversation, and not much.
+    assert 0 < found["bytes_left_by_clean_up"] < found["bytes_per_conversation"] / 4
+    assert found["bytes_per_message"] < found["bytes_per_conversation"]
+    assert f"{found['bytes_per_conversation']:,} bytes" in result.out
+    assert f"{found['kept']['week']['10000'] / 1e6:,.1f}" in result.out
+
+
+def test_what_a_timeout_keeps_reaches_to_the_next_clean_up() -> None:
+    # 24 conversations of 10 bytes a day are one each hour; one clean-up a day.
+    assert [kept_bytes(10, hours, 24) for hours in (0, 1, 24)] == [240, 250, 480]
+
+
+@pytest.mark.slow
+def test_a_server_without_a_clean_up_is_not_measured(clone: Clone) -> None:
+    folder = clone.root / "lessons" / "L05"
+    shutil.rmtree(folder / "app")
+    shutil.copytree(clone.root / "checkpoints" / "L04" / "app", folder / "app")
+    result = clone.run("measure", "05")
+    assert result.status == 2
+    assert "`POST /clean-up` was answered with 404. make check-05" in result.err
 
 
 # The written work
@@ -178,3 +209,73 @@ async def test_figures_that_cannot_be_right(
 async def test_a_file_that_is_not_there_is_said(work: Path) -> None:
     (work / evaluation.FILE).unlink()
     assert await judged(work) == "evaluation-missing"
+
+
+# The policy of lesson 5
+
+
+@pytest.fixture
+def policy_work(tmp_path: Path) -> Path:
+    """A copy of the model answers."""
+    return Path(shutil.copytree(SESSIONS.checkpoint / "work", tmp_path / "work"))
+
+
+async def judged_policy(work: Path) -> str | None:
+    """The misconception that was found, or None."""
+    said: list[str] = []
+    try:
+        await policy.check_policy(work=work, remark=said.append)
+    except Failed as failed:
+        return failed.misconception
+    assert "a person judges" in said[0]
+    return None
+
+
+async def test_the_model_policy_passes_and_the_template_does_not(policy_work: Path) -> None:
+    assert await judged_policy(policy_work) is None
+    shutil.copyfile(SESSIONS.template / policy.FILE, policy_work / policy.FILE)
+    assert await judged_policy(policy_work) == "figures-missing"
+
+
+@pytest.mark.parametrize(
+    ("change", "misconception"),
+    [
+        (line("bytes_per_conversation", "0"), "figures-missing"),
+        (line("megabytes_day", '"9.5 MB"'), "figures-missing"),
+        (line("megabytes_day", "true"), "figures-missing"),
+        (line("megabytes_week", "381.7"), "figures-differ"),  # another column
+        (line("megabytes_week", "38"), None),  # rounded
+        (below("pharmacy", line("idle", '""')), "no-choice"),
+        (below("pharmacy", line("idle", '"30 days"')), "no-choice"),
+        (below("pharmacy", line("idle", '" Day "')), None),
+        (below("pharmacy", line("idle", '"week"')), "choice-pharmacy"),
+        (below("assistant", line("idle", '"hour"')), "choice-assistant"),
+        (below("assistant", line("idle", '"week"')), None),
+        (below("builder", line("idle", '"day"')), "choice-builder"),
+        (below("builder", line("reason", '""')), "nothing-written"),
+        (below("builder", line("reason", '"They come back on Saturday."')), "text-too-short"),
+        (below("clean_up", line("every_hours", "0")), "no-pause"),
+        (below("clean_up", line("every_hours", '"daily"')), "no-pause"),
+        (below("clean_up", line("every_hours", "720")), "pause-too-long"),
+        (below("clean_up", line("every_hours", "0.5")), None),
+        (below("clean_up", line("reason", '"Because."')), "text-too-short"),
+        (below("pharmacy", line("idle", "hour")), "policy-unreadable"),
+    ],
+)  # fmt: skip
+async def test_what_is_found_in_the_policy(
+    change: Change, misconception: str | None, policy_work: Path
+) -> None:
+    text = (policy_work / policy.FILE).read_text()
+    (policy_work / policy.FILE).write_text(change(text))
+    assert (policy_work / policy.FILE).read_text() != text
+    assert await judged_policy(policy_work) == misconception
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [(policy.FILE, "policy-missing"), ("measured.json", "not-measured")]
+)
+async def test_a_part_of_the_policy_that_is_not_there_is_said(
+    name: str, found: str, policy_work: Path
+) -> None:
+    (policy_work / name).unlink()
+    assert await judged_policy(policy_work) == found

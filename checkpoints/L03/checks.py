@@ -341,10 +341,7 @@ async def _require_stopped(alice: ChatKit, old: Answer, tried: str) -> None:
 async def check_agent_is_told(lab: Lab, alice: ChatKit, model: Provider, words: Words) -> None:
     """In the next turn the agent sees its unfinished answer, and that it was cut."""
     script = Script(model)
-    usual = [*one_answer(words, script), *one_answer(words, script)]
-    thread = (await alice.say(usual[0])).thread_id
-    await alice.say(usual[2], thread)
-    always = beside(script.calls_for(usual[2])[0], *usual)
+    always = await _always(alice, script, words)
     question, answer = one_answer(words, script)
     async with midway(alice, script, words) as old:
         tried = (await _instead(lab, old, question)).tried
@@ -358,6 +355,14 @@ async def check_agent_is_told(lab: Lab, alice: ChatKit, model: Provider, words: 
     await alice.say(question, old.thread)
     tried = f"{tried} Then sent “{question}”."
     _require_told(script.calls_for(question)[0], old, partial, [question, answer], always, tried)
+
+
+async def _always(alice: ChatKit, script: Script, words: Words) -> set[str]:
+    """What the model is sent beside the conversation after an answer that was not cut."""
+    usual = [*one_answer(words, script), *one_answer(words, script)]
+    thread = (await alice.say(usual[0])).thread_id
+    await alice.say(usual[2], thread)
+    return beside(script.calls_for(usual[2])[0], *usual)
 
 
 def _require_told(
@@ -608,13 +613,14 @@ async def check_unknown_thread(alice: ChatKit, bob: ChatKit, model: Provider, wo
 
 
 @check(
-    needs=(check_stop_stops,),
+    needs=(check_agent_is_told,),
     why="Servers are restarted with every new version, in the middle of somebody's answer.",
     covers=("LO-008",),
 )
 async def check_shutdown(lab: Lab, alice: ChatKit, model: Provider, words: Words) -> None:
     """A server that is told to stop ends, and keeps what the answer on its way had so far."""
     script = Script(model)
+    always = await _always(alice, script, words)
     async with midway(alice, script, words) as old:
         tried = f"{old.turn.tried} In the middle of the answer sent SIGTERM to the server"
         if not await lab.server.process.stop(patience=STOP_SECONDS):
@@ -629,9 +635,13 @@ async def check_shutdown(lab: Lab, alice: ChatKit, model: Provider, words: Words
     await lab.server.start()
     again = await lab.person("alice")
     tried += ", and started it again."
-    require_partial(tried, old, messages_in(await again.items(old.thread)))
+    stored = messages_in(await again.items(old.thread))
+    require_partial(tried, old, stored)
     question, answer = one_answer(words, script)
-    await _require_answer(again, old.thread, question, answer, f"{tried} Sent another message.")
+    tried += " Sent another message."
+    await _require_answer(again, old.thread, question, answer, tried)
+    said = [question, answer]
+    _require_told(script.calls_for(question)[0], old, stored[1][1], said, always, tried)
 
 
 # The evaluation comes last: it is judged without the server.

@@ -34,6 +34,7 @@ class Touch:
     hints: tuple[str, ...]
     checks: tuple[str, ...] = ()
     overrides: bool = False  # of a working method: its stub calls super()
+    given: bool = False  # the starter has it whole, in a new file
 
     @property
     def file(self) -> str:
@@ -139,6 +140,7 @@ def load(number: int) -> Lesson:
             hints=tuple(entry["hints"]),
             checks=tuple(entry.get("checks", ())),
             overrides=entry.get("overrides", False),
+            given=entry.get("given", False),
         )
         for entry in fields["touches"]
     ) + tuple(

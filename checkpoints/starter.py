@@ -2,12 +2,14 @@
 
 The rules, by what `lesson.toml` lists:
 
-* a new file gets the reference's docstring, imports and class headers, and a stub for each function;
+* a new file gets the reference's docstring, imports and class headers, and a stub for each function,
+  except for those that are `given`;
 * a new function in an old file gets a stub, a changed one keeps its body of the lesson before;
 * a stub is signature, docstring and a `NotImplementedError` that names the section of the text; one
   that overrides a working method calls `super()` instead (`overrides = true` in the list);
 * an old file gets the imports and the classes that the lesson needs;
-* a file that is not Python comes as it was, or not at all;
+* a file that is not Python comes as it was, or not at all, unless it is `given` or the lesson has a
+  version of its own for the starter, below `starter/`;
 * what the student writes in words begins with the lesson's `template/`, as `work/`.
 
 So every starter runs, and behaves as the checkpoint before it.
@@ -62,10 +64,16 @@ def _changed(lesson: Lesson, files: dict[str, bytes]) -> dict[str, bytes]:
     changed = {}
     for name in dict.fromkeys(touch.file for touch in lesson.touches):
         reference = lesson.checkpoint / name
-        if not name.endswith(".py") or not reference.exists():
+        listed = [touch for touch in lesson.touches if touch.file == name]
+        if not name.endswith(".py"):
+            begun = lesson.checkpoint / "starter" / name
+            if begun.exists() or any(touch.given for touch in listed):
+                changed[name] = (begun if begun.exists() else reference).read_bytes()
+            continue
+        if not reference.exists():
             continue
         # A symbol may be listed for several concepts; its stub names the first one's section.
-        touches = {touch.name: touch for touch in reversed(lesson.touches) if touch.file == name}
+        touches = {touch.name: touch for touch in reversed(listed) if not touch.given}
         wanted = reference.read_text(encoding="utf-8")
         old = files.get(name)
         made = (

@@ -10,20 +10,106 @@ meanwhile.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import groupby
+from contextlib import closing
+from itertools import chain, count, groupby
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import aiosqlite
 
-from shared.sqlite import Connection, DatabaseError, absolute, connect, explained, in_memory
+from shared.settings import get_settings
+from shared.sqlite import Connection as SQLiteConnection
+from shared.sqlite import (
+    DatabaseError,
+    ForeignKeyError,
+    absolute,
+    connect,
+    explained,
+    in_memory,
+)
 
 PAGES = 64  # that `shrink` frees in one transaction, 4 KiB each
+WITH_OWNERS = 6  # the `user_version` of a file in which every row has an owner: since lesson 6
 
 T = TypeVar("T")
-Work = Callable[[aiosqlite.Connection], Awaitable[T]]
+Work = Callable[[Any], Awaitable[T]]
+
+logger = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """What the work of a transaction gets: as much of aiosqlite's connection as any database has."""
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ...) -> Any:
+        """Execute a statement. The result's `rowcount` says how many rows it changed."""
+
+    async def execute_fetchall(self, sql: str, parameters: Sequence[Any] = ...) -> Any:
+        """Execute a statement and return its rows, which know their columns by number and name."""
+
+
+class AnyDatabase(Protocol):
+    """What SQLite and Postgres have in common: see `Database` for what each method does."""
+
+    def add_schema(self, script: str) -> None: ...
+
+    def add_policies(self, script: str) -> None: ...
+
+    def for_user(self, user_id: str) -> AnyDatabase: ...
+
+    def for_maintenance(self) -> AnyDatabase: ...
+
+    async def write(self, sql: str, parameters: Sequence[Any] = ()) -> None: ...
+
+    async def transaction(self, work: Work[T]) -> T: ...
+
+    async def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Any]: ...
+
+    async def shrink(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def open_database() -> AnyDatabase:
+    """Return the database that the settings name: Postgres at `DATABASE_URL`, or the SQLite file.
+
+    In it every row has an owner. An SQLite file from before lesson 6 is moved aside, for its rows
+    have none.
+    """
+    settings = get_settings()
+    if settings.database_url:
+        raise NotImplementedError("shared.postgres is on its way")
+    _move_aside_without_owners(Path(absolute(str(settings.database))))
+    return Database(settings.database, version=WITH_OWNERS)
+
+
+def _move_aside_without_owners(file: Path) -> None:
+    """Rename a file that has tables and is older than `WITH_OWNERS`, with its log."""
+    if not file.is_file() or not file.stat().st_size:
+        return
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            [version] = connection.execute("PRAGMA user_version").fetchone()
+            [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        return  # whoever uses it is told what is wrong with it
+    if not tables or version >= WITH_OWNERS:
+        return
+    names = (
+        f"{file.stem}.before-{WITH_OWNERS}{end}" for end in chain([""], (f"-{n}" for n in count(2)))
+    )
+    aside = next(name for name in names if not file.with_name(name + file.suffix).exists())
+    for log in ("", "-wal", "-shm"):
+        part = file.with_name(file.name + log)
+        if part.exists():
+            part.rename(file.with_name(aside + file.suffix + log))
+    logger.warning(
+        "The rows of %s have no owners yet. The file is kept as %s, and a new one begins.",
+        file.name,
+        aside + file.suffix,
+    )
 
 
 class Database:
@@ -39,9 +125,10 @@ class Database:
     where a statement is wrong (`sqlite3.IntegrityError`, `sqlite3.OperationalError`, …).
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, version: int | None = None) -> None:
+        """`version` is noted in a new file (`PRAGMA user_version`)."""
         self.path = absolute(str(path))
-        self._schemas: list[str] = []
+        self._schemas = [f"PRAGMA user_version = {version}"] if version else []
         self._opened: _Opened | None = None
 
     def add_schema(self, script: str) -> None:
@@ -49,6 +136,17 @@ class Database:
         (`CREATE TABLE IF NOT EXISTS`)."""
         if script not in self._schemas:
             self._schemas.append(script)
+
+    def add_policies(self, script: str) -> None:
+        """Nothing: SQLite has no row-level security."""
+
+    def for_user(self, user_id: str) -> Database:
+        """Return the database itself: SQLite asks nobody who they are."""
+        return self
+
+    def for_maintenance(self) -> Database:
+        """Return the database itself."""
+        return self
 
     async def write(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Execute one statement that changes something, and return once that is committed."""
@@ -129,8 +227,8 @@ class _Opened:
         self._before = before
         self._waiting: list[_Write] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._writer: Connection | None = None
-        self._reader: Connection | None = None  # stays None in memory
+        self._writer: SQLiteConnection | None = None
+        self._reader: SQLiteConnection | None = None  # stays None in memory
 
     def submit(
         self, statement: str | Work[Any], parameters: Sequence[Any] = ()
@@ -233,4 +331,11 @@ async def _execute(connection: aiosqlite.Connection, writes: list[_Write]) -> li
     return results
 
 
-__all__ = ["Database", "DatabaseError"]
+__all__ = [
+    "AnyDatabase",
+    "Connection",
+    "Database",
+    "DatabaseError",
+    "ForeignKeyError",
+    "open_database",
+]

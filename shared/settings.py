@@ -9,9 +9,13 @@
 | `CHATKIT_WINDOW`   | context window of the offline model, in tokens             | 4096          |
 | `CHATKIT_ANALYSIS` | seconds that the analysis of all documents takes           | 10            |
 | `CHATKIT_DATABASE` | the SQLite file                                            | `chatkit.db`  |
+| `DATABASE_URL`     | Postgres in its place, from lesson 6 on, as a role that owns no table | not set |
+| `DATABASE_OWNER_URL` | the same as the role that owns the tables                | not set       |
 | `CHATKIT_IDLE`     | seconds without a message after which a session expires    | 86400 (1 day) |
 | `CHATKIT_LONGEST`  | seconds after which a session expires in any case          | 604800 (1 week) |
 | `CHATKIT_AUDIT`    | the file that tells what became of sessions                | beside the database |
+| `CHATKIT_ISSUER`   | whose tokens are believed, from lesson 6 on        | `http://127.0.0.1:8106` |
+| `CHATKIT_AUDIENCE` | whom those tokens must be meant for                        | `task-manager` |
 | `CHATKIT_TRACING`  | `1`: let the Agents SDK send its traces to OpenAI          | off           |
 """
 
@@ -41,15 +45,24 @@ class Settings:
     context_window: int = 4096
     analysis_seconds: float = 10.0
     database: Path = Path("chatkit.db")
+    database_url: str | None = None
+    database_owner_url: str | None = None
     idle_seconds: float = 86_400.0
     longest_seconds: float = 604_800.0
     audit: Path = Path("chatkit.audit.jsonl")
+    issuer: str = "http://127.0.0.1:8106"
+    audience: str = "task-manager"
     tracing: bool = False
 
     @property
     def offline(self) -> bool:
         """True where no real model was asked for: then nothing leaves this machine."""
         return self.model == OFFLINE or not (self.api_key or self.base_url)
+
+    @property
+    def jwks_url(self) -> str:
+        """Where the issuer publishes its public keys."""
+        return self.issuer.rstrip("/") + "/.well-known/jwks.json"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -65,9 +78,13 @@ class Settings:
             context_window=int(_number(given, "CHATKIT_WINDOW", default.context_window, lowest=1)),
             analysis_seconds=_number(given, "CHATKIT_ANALYSIS", default.analysis_seconds, lowest=0),
             database=database,
+            database_url=given.get("DATABASE_URL"),
+            database_owner_url=given.get("DATABASE_OWNER_URL"),
             idle_seconds=_number(given, "CHATKIT_IDLE", default.idle_seconds, lowest=0),
             longest_seconds=_number(given, "CHATKIT_LONGEST", default.longest_seconds, lowest=0),
             audit=Path(given.get("CHATKIT_AUDIT", database.with_suffix(".audit.jsonl"))),
+            issuer=given.get("CHATKIT_ISSUER", default.issuer),
+            audience=given.get("CHATKIT_AUDIENCE", default.audience),
             tracing=given.get("CHATKIT_TRACING", "0").lower() in {"1", "true", "yes", "on"},
         )
 

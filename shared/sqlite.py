@@ -21,6 +21,10 @@ class DatabaseError(Exception):
     """The file cannot be used. The text says why, and what to do."""
 
 
+class ForeignKeyError(Exception):
+    """A row refers to one that is not there."""
+
+
 class Connection(NamedTuple):
     """An open connection. `aio` belongs to the event loop that opened it."""
 
@@ -123,10 +127,12 @@ _EXPLANATIONS = {
 
 @contextmanager
 def explained(path: str) -> Iterator[None]:
-    """Turn trouble with the file into a `DatabaseError`."""
+    """Turn trouble with the file into a `DatabaseError`, and a missing row into its own error."""
     try:
         yield
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+            raise ForeignKeyError(str(error)) from error
         if _kind(error) not in _EXPLANATIONS:
             raise
         raise DatabaseError(f"The database {path} {_EXPLANATIONS[_kind(error)]}") from error
@@ -141,6 +147,7 @@ __all__ = [
     "BUSY_SECONDS",
     "Connection",
     "DatabaseError",
+    "ForeignKeyError",
     "absolute",
     "connect",
     "explained",

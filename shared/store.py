@@ -9,23 +9,16 @@ does not.
 
 from __future__ import annotations
 
-import json
-import secrets
-import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chatkit.store import NotFoundError, Store, StoreItemType, default_generate_id
-from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata, WidgetItem
-from chatkit.widgets import DynamicWidgetRoot
-from pydantic import TypeAdapter
+from chatkit.store import NotFoundError
+from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata
 from typing_extensions import TypeVar
 
+from shared import records
 from shared.clock import utc_text
-from shared.database import Database
-
-MAX_PAGE = 1000
+from shared.database import Database, ForeignKeyError
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS threads (
@@ -54,16 +47,10 @@ CREATE TABLE IF NOT EXISTS attachments (
 );
 """
 
-# An adapter writes the fields of the type it was made for, and no others: of a `Thread`, which is
-# what the SDK hands to save_thread in a thread's first turn, the metadata without the items.
-_THREAD: TypeAdapter[ThreadMetadata] = TypeAdapter(ThreadMetadata)
-_ITEM: TypeAdapter[ThreadItem] = TypeAdapter(ThreadItem)
-_ATTACHMENT: TypeAdapter[Attachment] = TypeAdapter(Attachment)
-
 TContext = TypeVar("TContext", default=Any)
 
 
-class SQLiteStore(Store[TContext]):
+class SQLiteStore(records.LongIds[TContext]):
     """A Store in one SQLite file. Every write is an upsert, and whoever was told that something is
     saved finds it again after `kill -9`.
 
@@ -77,17 +64,6 @@ class SQLiteStore(Store[TContext]):
     def __init__(self, database: Database | str | Path) -> None:
         self.database = database if isinstance(database, Database) else Database(database)
         self.database.add_schema(SCHEMA)
-
-    def generate_thread_id(self, context: TContext) -> str:
-        """Return `thr_` and 128 random bits. (The SDK's own ids have 32: among 100,000 items two
-        are equal more often than not.)"""
-        return _long(default_generate_id("thread"))
-
-    def generate_item_id(
-        self, item_type: StoreItemType, thread: ThreadMetadata, context: TContext
-    ) -> str:
-        """Return the SDK's prefix for that type (`msg_`, `tc_`, …) and 128 random bits."""
-        return _long(default_generate_id(item_type))
 
     def visible(self, context: TContext) -> tuple[str, list[Any]]:
         """Return an SQL condition on `threads` and its parameters: what a request may read.
@@ -104,7 +80,7 @@ class SQLiteStore(Store[TContext]):
         )
         if not rows:
             raise NotFoundError(f"There is no thread {thread_id}.")
-        return _THREAD.validate_json(rows[0]["data"])
+        return records.load_thread(rows[0]["data"])
 
     async def save_thread(self, thread: ThreadMetadata, context: TContext) -> None:
         """Insert or update the thread, without any items it may carry."""
@@ -114,7 +90,7 @@ class SQLiteStore(Store[TContext]):
             ON CONFLICT (id) DO UPDATE SET
                 title = excluded.title, created_at = excluded.created_at, data = excluded.data
             """,
-            [thread.id, thread.title, utc_text(thread.created_at), _dump(_THREAD, thread)],
+            [thread.id, thread.title, utc_text(thread.created_at), records.dump_thread(thread)],
         )
 
     async def load_threads(
@@ -122,11 +98,9 @@ class SQLiteStore(Store[TContext]):
     ) -> Page[ThreadMetadata]:
         """Return a page of threads. Raises NotFoundError for a cursor that is not there."""
         condition, parameters = self.visible(context)
-        rows, has_more = await self._page(
-            f"threads WHERE {condition}", parameters, after, limit, order
+        return await records.page_of_threads(
+            self.database, condition, parameters, after, limit, order
         )
-        threads = [_THREAD.validate_json(row["data"]) for row in rows]
-        return Page(data=threads, has_more=has_more, after=threads[-1].id if has_more else None)
 
     async def delete_thread(self, thread_id: str, context: TContext) -> None:
         """Delete the thread with its items; nothing happens where there is none."""
@@ -138,15 +112,14 @@ class SQLiteStore(Store[TContext]):
         """Return a page of the thread's items, the hidden ones too; of an unknown thread an empty
         one. Raises NotFoundError for a cursor that is no item of this thread."""
         condition, parameters = self.visible(context)
-        rows, has_more = await self._page(
-            f"items WHERE thread_id = (SELECT id FROM threads WHERE {condition} AND id = ?)",
+        return await records.page_of_items(
+            self.database,
+            f"thread_id = (SELECT id FROM threads WHERE {condition} AND id = ?)",
             [*parameters, thread_id],
             after,
             limit,
             order,
         )
-        items = [_load_item(row["data"]) for row in rows]
-        return Page(data=items, has_more=has_more, after=items[-1].id if has_more else None)
 
     async def add_thread_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """The same as `save_item`: the SDK adds an item again when a workflow goes on."""
@@ -161,11 +134,9 @@ class SQLiteStore(Store[TContext]):
                 ON CONFLICT (thread_id, id) DO UPDATE SET
                     type = excluded.type, created_at = excluded.created_at, data = excluded.data
                 """,
-                [thread_id, item.id, item.type, utc_text(item.created_at), _dump_item(item)],
+                [thread_id, item.id, item.type, utc_text(item.created_at), records.dump_item(item)],
             )
-        except sqlite3.IntegrityError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-                raise
+        except ForeignKeyError as error:
             message = f"There is no thread {thread_id} to put item {item.id} into."
             raise NotFoundError(message) from error
 
@@ -176,7 +147,7 @@ class SQLiteStore(Store[TContext]):
         )
         if not rows:
             raise NotFoundError(f"There is no item {item_id} in thread {thread_id}.")
-        return _load_item(rows[0]["data"])
+        return records.load_item(rows[0]["data"])
 
     async def delete_thread_item(self, thread_id: str, item_id: str, context: TContext) -> None:
         """Delete the item; nothing happens where there is none, for the SDK also removes items that
@@ -198,7 +169,7 @@ class SQLiteStore(Store[TContext]):
                 attachment.thread_id,
                 attachment.name,
                 attachment.mime_type,
-                _dump(_ATTACHMENT, attachment),
+                records.dump_attachment(attachment),
             ],
         )
 
@@ -209,66 +180,11 @@ class SQLiteStore(Store[TContext]):
         )
         if not rows:
             raise NotFoundError(f"There is no attachment {attachment_id}.")
-        return _ATTACHMENT.validate_json(rows[0]["data"])
+        return records.load_attachment(rows[0]["data"])
 
     async def delete_attachment(self, attachment_id: str, context: TContext) -> None:
         """Delete the attachment; nothing happens where there is none."""
         await self.database.write("DELETE FROM attachments WHERE id = ?", [attachment_id])
 
-    async def _page(
-        self, source: str, parameters: Sequence[Any], after: str | None, limit: int, order: str
-    ) -> tuple[list[Any], bool]:
-        """Return up to `limit` (1 to MAX_PAGE) rows behind the row `after`, and if more follow.
 
-        Keyset paging: the index leads straight to the row behind the cursor, so that the last page
-        of 10,000 costs what the first one of 20 does.
-        """
-        if order not in {"asc", "desc"}:
-            raise ValueError(f"order must be 'asc' or 'desc', not {order!r}.")
-        limit = max(1, min(limit, MAX_PAGE))
-        behind = ""
-        if after is not None:
-            cursor = await self.database.rows(
-                f"SELECT seq FROM {source} AND id = ?", [*parameters, after]
-            )
-            if not cursor:
-                raise NotFoundError(f"There is no {after} to go on after.")
-            behind = f"AND seq {'>' if order == 'asc' else '<'} ?"
-            parameters = [*parameters, cursor[0]["seq"]]
-        rows = await self.database.rows(
-            f"SELECT data FROM {source} {behind} ORDER BY seq {order} LIMIT ?",
-            [*parameters, limit + 1],
-        )
-        return rows[:limit], len(rows) > limit
-
-
-def _long(short_id: str) -> str:
-    prefix, _, _ = short_id.rpartition("_")
-    return f"{prefix}_{secrets.token_hex(16)}"
-
-
-def _dump(adapter: TypeAdapter[Any], value: Any) -> str:
-    return adapter.dump_json(value).decode()
-
-
-# A widget that was built from a template may have any field, in a root that is called "Card" too.
-# Read back as one of the SDK's own cards it would lose those that a Card has not. So note it down.
-_FROM_TEMPLATE = "widget_from_template"
-
-
-def _dump_item(item: ThreadItem) -> str:
-    if isinstance(item, WidgetItem) and isinstance(item.widget, DynamicWidgetRoot):
-        return json.dumps(item.model_dump(mode="json") | {_FROM_TEMPLATE: True})
-    return _dump(_ITEM, item)
-
-
-def _load_item(data: str) -> ThreadItem:
-    item = _ITEM.validate_json(data)
-    if isinstance(item, WidgetItem):
-        stored = json.loads(data)
-        if _FROM_TEMPLATE in stored:
-            item.widget = DynamicWidgetRoot.model_validate(stored["widget"])
-    return item
-
-
-__all__ = ["MAX_PAGE", "SCHEMA", "SQLiteStore"]
+__all__ = ["SCHEMA", "SQLiteStore"]

@@ -256,11 +256,16 @@ def text_of(item: Event) -> str:
 class ChatKit:
     """One person at the server."""
 
-    def __init__(self, http: httpx.AsyncClient, path: str, user: str) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, path: str, user: str, token: str | None = None
+    ) -> None:
+        """Speak for `user`, with their name and their token: a server believes the one or the other."""
         self._http = http
         self._path = path
         self.user = user
         self.headers = {"X-Demo-User": user}
+        if token is not None:
+            self.headers["Authorization"] = f"Bearer {token}"
 
     @property
     def url(self) -> str:

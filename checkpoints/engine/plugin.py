@@ -20,6 +20,7 @@ import pytest_asyncio
 
 from checkpoints import lesson as lessons
 from checkpoints.engine.client import ChatKit
+from checkpoints.engine.identity import Identity
 from checkpoints.engine.provider import Provider
 from checkpoints.engine.server import CannotStart, StudentServer, student_position
 from checkpoints.engine.verdict import (
@@ -246,7 +247,16 @@ async def provider() -> AsyncIterator[Provider]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def server(job: Job, starter: Starter, provider: Provider) -> AsyncIterator[StudentServer]:
+async def identity() -> AsyncIterator[Identity]:
+    """The identity provider whose tokens the server is told to believe, played on this machine."""
+    async with Identity() as double:
+        yield double
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(
+    job: Job, starter: Starter, provider: Provider, identity: Identity
+) -> AsyncIterator[StudentServer]:
     """The submission's server, one for all checks; not started yet."""
     student = StudentServer(
         job.app,
@@ -255,6 +265,7 @@ async def server(job: Job, starter: Starter, provider: Provider) -> AsyncIterato
             "OPENAI_BASE_URL": provider.base_url,
             "OPENAI_API_KEY": "sk-only-for-this-check",
             "CHATKIT_MODEL": "check-model",
+            **identity.environment,
         },
     )
     yield student
@@ -300,8 +311,11 @@ async def model(provider: Provider) -> Provider:
 class Lab:
     """The running server and the people at it. A check gets one and acts through it."""
 
-    def __init__(self, server: StudentServer, path: str, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, server: StudentServer, identity: Identity, path: str, stack: AsyncExitStack
+    ) -> None:
         self.server = server
+        self._identity = identity
         self._path = path
         self._stack = stack
 
@@ -315,12 +329,12 @@ class Lab:
                 verify=False,  # plain HTTP; reading the certificates takes 20 ms
             )
         )
-        return ChatKit(http, self._path, name)
+        return ChatKit(http, self._path, name, self._identity.token(name))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def lab(
-    request: pytest.FixtureRequest, server: StudentServer, model: Provider
+    request: pytest.FixtureRequest, server: StudentServer, model: Provider, identity: Identity
 ) -> AsyncIterator[Lab]:
     """The submission's server, running: a check that killed it does not spoil the next one."""
     server.new_log()  # what earlier checks left
@@ -328,7 +342,7 @@ async def lab(
         await server.start()
     number = lessons.parse_number(request.path.parent.name)
     async with AsyncExitStack() as stack:
-        yield Lab(server, lessons.load(number).path, stack)
+        yield Lab(server, identity, lessons.load(number).path, stack)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

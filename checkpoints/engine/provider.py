@@ -19,19 +19,17 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
-from uvicorn.server import ServerState
 
 from checkpoints.engine import wire
 from checkpoints.engine.call import Call, Json, Message, ToolOutput, Wire
+from checkpoints.engine.local import LocalServer
 from checkpoints.engine.wire import ToolUse
 
 __all__ = [
@@ -112,16 +110,20 @@ Reply: TypeAlias = Say | CallTools | Fail
 Rule: TypeAlias = Callable[[Call], Reply | None]
 
 
-class Provider:
+class Provider(LocalServer):
     """A model provider on a free port of 127.0.0.1, for as long as its `async with` lasts."""
 
     def __init__(self) -> None:
-        self.base_url = ""
-        """`http://127.0.0.1:<port>/v1`, once started."""
+        super().__init__()
         self.calls: list[Call] = []
         """Every request to a model, in order of arrival, the refused ones too."""
         self._rules: list[Rule] = []
         self._arrival = asyncio.Condition()
+
+    @property
+    def base_url(self) -> str:
+        """`http://127.0.0.1:<port>/v1`."""
+        return f"{self.address}/v1"
 
     def reply(self, rule: Rule) -> None:
         """Answer by `rule` from now on; where it returns None, by the rule given before it."""
@@ -138,43 +140,9 @@ class Provider:
             await self._arrival.wait_for(lambda: len(self.calls) >= times)
         return self.calls[times - 1]
 
-    async def __aenter__(self) -> Self:
-        # Not `uvicorn.Server`: that takes over the process's signals and needs 0.2 s to stop.
-        config = uvicorn.Config(
-            self._app(),
-            lifespan="off",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            timeout_keep_alive=600,
-        )
-        config.load()
-        self._state = ServerState()
-        self._listener = await asyncio.get_running_loop().create_server(
-            lambda: config.http_protocol_class(  # type: ignore[call-arg]
-                config=config, server_state=self._state, app_state={}
-            ),
-            "127.0.0.1",
-            0,
-        )
-        port = self._listener.sockets[0].getsockname()[1]
-        self.base_url = f"http://127.0.0.1:{port}/v1"
-        return self
+    def app(self) -> Starlette:
+        """The routes of the two APIs."""
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._listener.close()
-        # Hang up: a stream that waits ends as it does when its client goes away.
-        for connection in list(self._state.connections):
-            connection.transport.abort()
-        await asyncio.gather(*self._state.tasks, return_exceptions=True)
-        await self._listener.wait_closed()
-
-    def _app(self) -> Starlette:
         async def responses(request: Request) -> Response:
             return await self._answer("responses", request)
 

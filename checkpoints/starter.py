@@ -62,7 +62,8 @@ def _template(lesson: Lesson) -> dict[str, bytes]:
 def _changed(lesson: Lesson, files: dict[str, bytes]) -> dict[str, bytes]:
     """The files that the lesson touches, with stubs for what is new in them."""
     changed = {}
-    for name in dict.fromkeys(touch.file for touch in lesson.touches):
+    code = [touch.file for touch in lesson.touches if touch.file.startswith("app/")]
+    for name in dict.fromkeys(code):
         reference = lesson.checkpoint / name
         listed = [touch for touch in lesson.touches if touch.file == name]
         if not name.endswith(".py"):

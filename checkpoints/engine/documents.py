@@ -110,6 +110,15 @@ def require_all_reported(turn: Turn) -> None:
             expected="There is a `progress_update` before each document.",
             misconception="no-progress",
         )
+    if 0 in reported and DOCUMENTS not in reported:
+        raise Failed(
+            tried=turn.tried,
+            observed=f"The first update was “{_updates(turn)[0].get('text')}”, and the last one "
+            f"“{_updates(turn)[-1].get('text')}”.",
+            expected=f"People count from 1: the first of {DOCUMENTS} documents is 1, and the last one "
+            f"{DOCUMENTS}. `enumerate(documents, start=1)` counts like that.",
+            misconception="counts-from-zero",
+        )
 
 
 def _updates(turn: Turn) -> list[Event]:

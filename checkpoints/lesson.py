@@ -59,6 +59,7 @@ class Lesson:
     things_to_try: tuple[str, ...]
     touches: tuple[Touch, ...]
     removes: tuple[str, ...] = ()  # symbols of the lesson before that are gone
+    issuer: bool = False  # its server believes signed tokens, so somebody has to sign some
 
     @property
     def name(self) -> str:
@@ -157,6 +158,7 @@ def load(number: int) -> Lesson:
         things_to_try=tuple(fields["things_to_try"]),
         touches=touches,
         removes=tuple(fields.get("removes", ())),
+        issuer=fields.get("issuer", False),
     )
 
 

@@ -9,8 +9,9 @@ import socket
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -22,11 +23,15 @@ from checkpoints.saves import saves
 from shared.models import describe_model
 from shared.settings import Settings
 
+if TYPE_CHECKING:
+    from shared.issuer.process import IssuerProcess
+
 _TAKEN = {
     errno.EADDRINUSE: "is taken: a server is running there already, perhaps this lesson in another "
     "window. Stop it, or use another port.",
     errno.EACCES: "is not for everybody: the system keeps the low ones for itself.",
 }
+ISSUER_PORTS = 8100  # and the lesson's number
 _PATIENCE = 3.0  # seconds an old server gets to end: longer than it lets open streams go on
 
 
@@ -57,7 +62,11 @@ def run(lesson: Lesson, app: Path, port: int, console: Console) -> None:
     starter = make_starter()
     database = database_of(lesson)
     database.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="workbook-") as folder:
+    with (
+        # Now, so that it starts while the SDKs are being imported.
+        _issuer_of(lesson, settings) as issuer,
+        tempfile.TemporaryDirectory(prefix="workbook-") as folder,
+    ):
         parent = app.parent
         if app.name != "app":  # a folder with a main.py in it; the server runs app.main
             parent = Path(folder)
@@ -68,6 +77,7 @@ def run(lesson: Lesson, app: Path, port: int, console: Console) -> None:
             environment={
                 **os.environ,
                 "CHATKIT_DATABASE": str(database),
+                **({"CHATKIT_ISSUER": issuer.url} if issuer else {}),
                 "OPENAI_AGENTS_DISABLE_TRACING": "0" if settings.tracing else "1",
             },
         )
@@ -78,8 +88,13 @@ def run(lesson: Lesson, app: Path, port: int, console: Console) -> None:
             saved = saves(app)
             serving = asyncio.run(_serve(process, spec, listening, console))
             if serving:
-                _banner(lesson, app, port, settings, console)
+                sign_in = issuer.url if issuer else settings.issuer
+                _banner(lesson, app, port, settings, sign_in, console)
             for again in saved:
+                if issuer and issuer.ended:
+                    issuer = None
+                    console.print("The identity provider is gone: nobody can sign in.", style="red")
+                    console.print("Ctrl-C, and the same command again, starts it anew.")
                 if again:
                     began = time.perf_counter()
                     asyncio.run(process.stop(patience=_PATIENCE))
@@ -140,10 +155,23 @@ async def _serve(
     return True
 
 
-def _banner(lesson: Lesson, app: Path, port: int, settings: Settings, console: Console) -> None:
+def _issuer_of(lesson: Lesson, settings: Settings) -> AbstractContextManager[IssuerProcess | None]:
+    """Start the identity provider that the lesson needs, unless the environment names another."""
+    if not lesson.issuer or os.environ.get("CHATKIT_ISSUER", "").strip():
+        return nullcontext()
+    from shared.issuer.process import IssuerProcess  # reads the libraries that sign
+
+    return IssuerProcess(settings.audience, port=ISSUER_PORTS + lesson.number)
+
+
+def _banner(
+    lesson: Lesson, app: Path, port: int, settings: Settings, sign_in: str, console: Console
+) -> None:
     console.print(f"Lesson {lesson.number:02d} · {lesson.title}", style="bold")
     console.print("  open   ", end=" ")
     console.print(f"http://127.0.0.1:{port}/", style="bold")
+    if lesson.issuer:
+        console.print(f"  sign in {sign_in.rstrip('/')}/")
     console.print(f"  read    {lesson.link('').rstrip('#')}")
     console.print(f"  code    {_short(app)}  (save a file, and it is served anew)", soft_wrap=True)
     console.print(f"  model   {describe_model(settings)}", soft_wrap=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import os
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from shared.console.compare import BUFFERED, buffered_route
+from shared.settings import get_settings
 
 STATIC = Path(__file__).parent / "static"
 
@@ -51,7 +53,8 @@ def mount_console(app: FastAPI, *, endpoint: str = "/chatkit") -> None:
     """Serve the console at `/` and its files under `/console/`; `/compare` is a second page.
 
     `endpoint` is the path the page sends its ChatKit requests to. The page's title is `app.title`.
-    The server need not have that path yet: the page then says what is missing.
+    The server need not have that path yet: the page then says what is missing. Where the variable
+    `CHATKIT_ISSUER` is set, the page lets people sign in there, in place of choosing a name.
     """
 
     async def index() -> FileResponse:
@@ -61,7 +64,9 @@ def mount_console(app: FastAPI, *, endpoint: str = "/chatkit") -> None:
         return FileResponse(STATIC / "compare" / "index.html", headers=HEADERS)
 
     async def config() -> JSONResponse:
-        content = {"endpoint": endpoint, "buffered": BUFFERED, "title": app.title}
+        # The setting has a default. Only a server that was told of an issuer has one running.
+        issuer = get_settings().issuer if os.environ.get("CHATKIT_ISSUER", "").strip() else None
+        content = {"endpoint": endpoint, "buffered": BUFFERED, "title": app.title, "issuer": issuer}
         return JSONResponse(content, headers=HEADERS)
 
     app.add_api_route("/", index, include_in_schema=False)

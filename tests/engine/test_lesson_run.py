@@ -11,14 +11,17 @@ import socket
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from checkpoints import lesson as lessons
 from checkpoints.engine.provider import Gate, Provider, Say
+from checkpoints.run import ISSUER_PORTS
 from tests.engine.clone import ROOT, SECONDS, Clone, finish, survivors
 from tests.engine.hostile import NO_ROUTE
 
@@ -132,6 +135,7 @@ async def test_from_the_banner_to_ctrl_c(start: Start, clone: Clone, tmp_path: P
     address = str(lesson.http.base_url)
     assert f"{address}/" in await lesson.says("  open ")
     assert "lessons/L02/README.md" in await lesson.says("  read ")
+    assert not [line for line in lesson.lines if "sign in" in line]
     assert "lessons/L02/app" in await lesson.says("  code ")
     assert "offline" in await lesson.says("  model ")
     banner = "\n".join(lesson.lines)
@@ -277,3 +281,116 @@ def test_a_port_that_is_taken_is_said_with_another_one(shared_clone: Clone) -> N
     assert (result.status, result.out) == (2, "")
     assert f"Port {port} is taken" in result.err
     assert f"make lesson-02 PORT={port % 65000 + 100}\n" in result.err
+
+
+def with_issuer(clone: Clone) -> int:
+    """Let lesson 2 need an identity provider. Returns the port that it is to be found at."""
+    toml = clone.root / "checkpoints" / "L02" / "lesson.toml"
+    toml.write_text("issuer = true\n" + toml.read_text())
+    port = free_port()  # in the place of 8102, where a lesson of somebody's may be running
+    run = clone.root / "checkpoints" / "run.py"
+    old = f"ISSUER_PORTS = {ISSUER_PORTS}"
+    assert old in run.read_text()
+    run.write_text(run.read_text().replace(old, f"ISSUER_PORTS = {port - 2}"))
+    with (clone.app / "main.py").open("a") as main:
+        main.write(
+            "\n\n@app.get('/issuer')\n"
+            "async def issuer() -> str:\n"
+            "    import os\n    return os.environ['CHATKIT_ISSUER']\n"
+        )
+    return port
+
+
+def pids(sign: str, folder: Path) -> list[int]:
+    """The processes with this in their command and this folder for TMPDIR."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it has just ended, or is somebody else's
+            ours = f"TMPDIR={folder}\0".encode() in file.read_bytes()
+            if ours and sign.encode() in (file.parent / "cmdline").read_bytes():
+                found.append(int(file.parent.name))
+    return found
+
+
+async def keys_of(issuer: str) -> list[str]:
+    async with httpx.AsyncClient(base_url=issuer, timeout=SECONDS) as http:
+        found = (await http.get("/.well-known/jwks.json")).json()
+        return [key["kid"] for key in found["keys"]]
+
+
+async def test_a_lesson_with_signed_tokens_has_its_issuer(
+    start: Start, clone: Clone, tmp_path: Path
+) -> None:
+    port = with_issuer(clone)
+    lesson = start(CHATKIT_AUDIENCE="somebody")
+    address = f"http://127.0.0.1:{port}"
+    assert f"  sign in {address}/" == await lesson.says("  sign in ")
+    await lesson.says("Ctrl-C stops.")
+    assert (await lesson.http.get("/issuer")).json() == address
+    assert (await lesson.http.get("/console/config.json")).json()["issuer"] == address
+    async with httpx.AsyncClient(base_url=address, timeout=SECONDS) as http:
+        token = (await http.post("/token", json={"user": "alice"})).json()["access_token"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert (claims["iss"], claims["sub"], claims["aud"]) == (address, "alice", "somebody")
+
+    # A save changes nothing for who is signed in.
+    keys = await keys_of(address)
+    with (clone.app / "main.py").open("a") as main:
+        main.write("\n")
+    await lesson.says("Saved, and served again after")
+    assert (await lesson.http.get("/issuer")).json() == address
+    assert await keys_of(address) == keys
+
+    # A second one, at the same time, has one of its own.
+    other = start()
+    elsewhere = (await other.says("  sign in ")).split()[-1].rstrip("/")
+    assert elsewhere != address
+    await other.says("Ctrl-C stops.")
+    assert (await other.http.get("/issuer")).json() == elsewhere
+    assert await keys_of(elsewhere) != keys
+    assert await other.interrupt() == (0, "")
+    assert await keys_of(address) == keys
+
+    assert await lesson.interrupt() == (0, "")
+    with pytest.raises(httpx.ConnectError):
+        await keys_of(address)
+    assert survivors(tmp_path / "tmp") == []
+
+
+async def test_an_issuer_that_is_gone_is_said_once(
+    start: Start, clone: Clone, tmp_path: Path
+) -> None:
+    with_issuer(clone)
+    lesson = start()
+    await lesson.says("Ctrl-C stops.")
+    [issuer] = pids("shared.issuer", tmp_path / "tmp")
+    os.kill(issuer, signal.SIGKILL)
+    await lesson.says("The identity provider is gone: nobody can sign in.")
+    with (clone.app / "main.py").open("a") as main:
+        main.write("\n")
+    await lesson.says("Saved, and served again after")
+    assert await lesson.interrupt() == (0, "")
+    assert "\n".join(lesson.lines).count("is gone") == 1
+
+
+async def test_an_issuer_of_ones_own_is_used(start: Start, clone: Clone, tmp_path: Path) -> None:
+    with_issuer(clone)
+    lesson = start(CHATKIT_ISSUER="https://login.example/")
+    assert await lesson.says("  sign in ") == "  sign in https://login.example/"
+    await lesson.says("Ctrl-C stops.")
+    assert (await lesson.http.get("/issuer")).json() == "https://login.example/"
+    assert pids("shared.issuer", tmp_path / "tmp") == []
+    assert await lesson.interrupt() == (0, "")
+
+
+async def test_a_lesson_that_is_killed_leaves_no_issuer_behind(start: Start, clone: Clone) -> None:
+    port = with_issuer(clone)
+    lesson = start()
+    await lesson.says("Ctrl-C stops.")
+    await keys_of(f"http://127.0.0.1:{port}")
+    lesson.process.kill()
+    assert lesson.process.stderr
+    # All that it has started holds the other end of this pipe: the end of all of it is its end.
+    assert await asyncio.to_thread(lesson.process.stderr.read) == ""
+    with pytest.raises(httpx.ConnectError):
+        await keys_of(f"http://127.0.0.1:{port}")

@@ -67,6 +67,7 @@ class Site:
     url: str
     bare_url: str  # the console alone: no endpoint yet
     server: Crowd
+    issuer_url: str = ""  # where people sign in, if they do
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,10 @@ class Console:
         dialog.dismiss()
 
     def look_at(self, request: Request) -> None:
-        own = {urlsplit(url).netloc for url in (self.site.url, self.site.bare_url)}
+        own = {
+            urlsplit(url).netloc
+            for url in (self.site.url, self.site.bare_url, self.site.issuer_url)
+        }
         if urlsplit(request.url).netloc not in {*own, ""}:  # data: has no host
             self.foreign.append(request.url)
 

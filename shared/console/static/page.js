@@ -4,9 +4,11 @@ import "./chatkit-local/element.js";
 import { h } from "./chatkit-local/dom.js";
 import { Inspector } from "./inspector/inspector.js";
 import { Recorder } from "./inspector/recorder.js";
+import { SignIn } from "./sign-in.js";
 import { NETWORKS, throttled } from "./throttle.js";
 
 const USERS = ["you", "alice", "bob"]; // "you" is what the server assumes where no header says so
+const LONGEST_TIMER = 2 ** 31 - 1; // milliseconds: one that shall wait longer goes off at once
 
 const byId = (id) => document.getElementById(id);
 
@@ -21,25 +23,28 @@ const place = {
   },
 };
 
-const { endpoint, title } = await (await fetch("console/config.json")).json();
-let user = USERS.includes(place.read().user) ? place.read().user : USERS[0];
+const { endpoint, title, issuer } = await (await fetch("console/config.json")).json();
+const signIn = issuer ? new SignIn(issuer) : null; // without an issuer one just says who one is
+let user = !signIn && USERS.includes(place.read().user) ? place.read().user : USERS[0];
 let network = "full";
 let thread = null;
 
 /** fetch, as the chat uses it: says who speaks, is recorded, and is as slow as was asked for. */
 const plain = fetch.bind(globalThis);
 const recorder = new Recorder();
-const asUser = (inner) => (input, init) => {
+const byName = (inner) => (input, init) => {
   const headers = new Headers(init?.headers);
   if (user !== USERS[0]) headers.set("X-Demo-User", user);
   return inner(input, { ...init, headers });
 };
+const asUser = (inner) => (signIn ? signIn.wrap(inner) : byName(inner));
 const chatFetch = asUser(recorder.wrap(throttled(plain, () => network)));
 const inspector = new Inspector(byId("inspector"), {
   recorder,
   endpoint,
   fetch: asUser(plain), // the inspector's own look into the store stays out of the record
   thread: () => thread,
+  signIn,
 });
 
 /** A new element, as if the page had been opened by this person. */
@@ -69,6 +74,7 @@ function openChat(initialThread = null) {
     composer: { interrupt: true },
     disclaimer: { text: "A local stand-in for OpenAI’s ChatKit element, made for learning." },
     onClientTool,
+    ...(signIn ? { onSignIn: () => signIn.begin(thread) } : {}),
   });
   byId("chat").replaceChildren(chat);
 }
@@ -89,6 +95,15 @@ function toast(text) {
   setTimeout(() => node.remove(), 5000);
 }
 
+/** Somebody else speaks from now on: nothing of the one before stays on the page. */
+function startAnew() {
+  thread = null;
+  place.write(user, null);
+  recorder.clear();
+  openChat();
+  inspector.userChanged();
+}
+
 function userSwitch() {
   const choices = USERS.map((name) => {
     const input = h("input", { type: "radio", name: "user", value: name, checked: name === user });
@@ -97,12 +112,35 @@ function userSwitch() {
   byId("users").append(...choices);
   byId("users").addEventListener("change", ({ target }) => {
     user = target.value;
-    thread = null;
-    place.write(user, null);
-    recorder.clear();
-    openChat();
-    inspector.threadChanged();
+    startAnew();
   });
+}
+
+/** Who is signed in, and the button to change that, in the place of the switch. */
+function personBar() {
+  byId("users").hidden = true;
+  byId("person").hidden = false;
+  const button = (label, onclick) => h("button.pill", { type: "button", onclick }, label);
+  const begin = button("Sign in", () => signIn.begin(thread));
+  const end = button("Sign out", () => {
+    signIn.end();
+    startAnew();
+    draw();
+    begin.focus();
+  });
+  function draw() {
+    const { user: name, expired, remaining } = signIn;
+    const said = name === null ? "Not signed in" : name;
+    byId("person").replaceChildren(
+      h(name === null ? "span.nobody" : "span.name", {}, said),
+      ...(expired ? [h("span.out", {}, "run out")] : []),
+      ...(name === null || expired ? [begin] : []),
+      ...(name === null ? [] : [end]),
+    );
+    clearTimeout(draw.timer);
+    if (remaining > 0) draw.timer = setTimeout(draw, Math.min(remaining * 1000, LONGEST_TIMER));
+  }
+  draw();
 }
 
 function networkSwitch() {
@@ -127,10 +165,14 @@ const name = title && title !== "FastAPI" ? title : "ChatKit console";
 document.title = name;
 byId("title").textContent = name;
 byId("endpoint").textContent = `POST ${endpoint}`;
-userSwitch();
+if (signIn) personBar();
+else userSwitch();
 networkSwitch();
 viewSwitch();
-openChat(place.read().thread ?? null);
+openChat(signIn?.thread ?? place.read().thread ?? null);
+if (signIn?.problem) toast(signIn.problem);
+// Another address was typed into this window: as if the page had been opened with it.
+addEventListener("hashchange", () => location.reload());
 if (matchMedia("(min-width: 861px)").matches) {
   const chat = byId("chat").firstChild; // on a small screen the keyboard would cover the page
   chat.addEventListener("chatkit.ready", () => chat.focusComposer());

@@ -75,7 +75,7 @@ async function failureOf(response, url) {
   }
   const title =
     {
-      401: "You are not signed in",
+      401: "Not signed in, or your sign-in has run out",
       403: "That is not allowed",
       404: "That is not there",
       409: "That does not fit now",

@@ -308,7 +308,8 @@ export class Conversation {
   #fail(error, again) {
     const failure =
       error instanceof ChatFailure ? error : new ChatFailure("Something went wrong", error.message);
-    this.failure = { title: failure.title, message: failure.message, again: null };
+    const { title, message, status } = failure;
+    this.failure = { title, message, status, again: null };
     if (failure.retry && again) this.failure.again = again;
     this.#emit("error", { error });
   }

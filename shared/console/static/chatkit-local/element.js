@@ -4,9 +4,10 @@
 // not a copy of its looks: it lets a server be built and tested with no account and no network.
 // Known and left out: attachments, dictation, model and tool pickers, entity tags, translations.
 //
-// One option is the workbook's own: `composer: { interrupt: true }` lets a message be sent while an
-// answer still streams. This page then stops nothing by itself, so one sees what the server does
+// Two options are the workbook's own. `composer: { interrupt: true }` lets a message be sent while
+// an answer still streams. This page then stops nothing by itself, so one sees what the server does
 // with the old turn. Without it the composer waits for the end of the answer, as OpenAI's does.
+// `onSignIn` is what a button calls that stands beside a 401.
 
 import { Client } from "./client.js";
 import { Composer } from "./composer.js";

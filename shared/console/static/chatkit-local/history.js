@@ -2,7 +2,7 @@
 
 import { h, parseTime, shortTime } from "./dom.js";
 import { icon } from "./icons.js";
-import { iconButton } from "./items.js";
+import { iconButton, signInButton } from "./items.js";
 
 const PAGE = 30;
 
@@ -112,9 +112,16 @@ export class History {
   #render() {
     const rows = this.#threads.map((thread) => this.#row(thread));
     if (this.#failure) {
-      const { title, message } = this.#failure;
-      const text = h("div", {}, h("strong", {}, title), h("div", {}, message));
-      rows.unshift(h("li", {}, h("div.banner.danger", { role: "alert" }, icon("alert"), text)));
+      const { title, message, status } = this.#failure;
+      const { onSignIn } = this.#context.options();
+      const banner = h(
+        "div.banner.danger",
+        { role: "alert" },
+        icon("alert"),
+        h("div", {}, h("strong", {}, title), h("div", {}, message)),
+        status === 401 && onSignIn && signInButton(onSignIn),
+      );
+      rows.unshift(h("li", {}, banner));
     } else if (!this.#loaded && !rows.length) {
       rows.push(h("li.empty", { role: "status" }, "Loading…"));
     } else if (!rows.length) {

@@ -195,3 +195,8 @@ export function iconButton(label, name, onclick, size = 16) {
     icon(name, size),
   );
 }
+
+/** What stands beside a failure that signing in can mend. */
+export function signInButton(onclick) {
+  return h("button.pill", { type: "button", onclick: () => onclick() }, "Sign in");
+}

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { itemActions, markRating, renderItem } from "./items.js";
+import { itemActions, markRating, renderItem, signInButton } from "./items.js";
 
 const NEAR_THE_END = 48; // pixels: whoever reads within this distance wants to follow
 
@@ -155,13 +155,15 @@ export class Transcript {
     return h(`div.banner.${level}`, { role: "status" }, icon(name), text);
   }
 
-  #failure({ title, message, again }) {
+  #failure({ title, message, status, again }) {
+    const { onSignIn } = this.#context.options();
     return h(
       "div.banner.danger",
       { role: "alert" },
       icon("alert"),
       h("div", {}, h("strong", {}, title), h("div", {}, message)),
       again ? h("button.pill", { type: "button", onclick: () => again() }, "Try again") : null,
+      status === 401 && onSignIn && signInButton(onSignIn),
     );
   }
 

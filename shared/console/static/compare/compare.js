@@ -6,6 +6,7 @@ import { Chart } from "../inspector/chart.js";
 import { duration, measure } from "../inspector/measure.js";
 import { Recorder } from "../inspector/recorder.js";
 import { isDelta } from "../inspector/summary.js";
+import { SignIn } from "../sign-in.js";
 
 const WORDS_A_SECOND = 4; // that a person reads: 240 a minute
 const DRAW_EVERY = 100; // milliseconds: a page that draws cannot read
@@ -16,7 +17,9 @@ const FIGURES = [
 ];
 
 const byId = (id) => document.getElementById(id);
-const { endpoint, buffered } = await (await fetch("console/config.json")).json();
+const { endpoint, buffered, issuer } = await (await fetch("console/config.json")).json();
+const plain = fetch.bind(globalThis);
+const asUser = issuer ? new SignIn(issuer).wrap(plain) : plain; // signed in on the console's page
 
 /** One of the two ways: its request, its answer, its time line. */
 class Side {
@@ -40,7 +43,7 @@ class Side {
     );
     const recorder = new Recorder();
     recorder.addEventListener("start", ({ detail }) => (this.exchange = detail));
-    const chatFetch = recorder.wrap(fetch.bind(globalThis));
+    const chatFetch = recorder.wrap(asUser);
     this.client = new Client(() => ({ api: { url, fetch: chatFetch } }));
   }
 

@@ -6,7 +6,7 @@ import { SLOW } from "./chart.js";
 import { jsonView } from "./json.js";
 import { Lanes } from "./lanes.js";
 import { duration, measure, size } from "./measure.js";
-import { asCurl } from "./recorder.js";
+import { asCurl, TOKEN } from "./recorder.js";
 import { Rows } from "./rows.js";
 import { kindOf, summarize } from "./summary.js";
 
@@ -97,6 +97,7 @@ export class Detail {
       "div",
       {},
       h("pre.json", { tabindex: "0", "aria-label": "Headers" }, lines.join("\n")),
+      headers.authorization && h("p.hint", {}, `${TOKEN} stands for the token, here and in curl.`),
       view,
     );
   }
@@ -106,7 +107,10 @@ export class Detail {
     copyButton(
       curl,
       () => asCurl(this.#exchange),
-      () => [icon("check", 14), "Copied"],
+      () => [
+        icon("check", 14),
+        this.#exchange.headers.authorization ? "Copied: set TOKEN first" : "Copied",
+      ],
     );
     return h(
       "div.tools",
@@ -155,8 +159,12 @@ export class Detail {
       if (this.#following && !exchange.outcome) this.list.scrollTop = this.list.scrollHeight;
     }
     if (!exchange.outcome) return;
-    if (!exchange.streams && exchange.text && !this.response.firstChild) {
-      this.response.append(jsonView(parsed(exchange.text), "Response body"));
+    if (!exchange.streams && !this.response.firstChild) {
+      const { challenge, text } = exchange;
+      if (challenge) {
+        this.response.append(jsonView(`www-authenticate: ${challenge}`, "Response header"));
+      }
+      if (text) this.response.append(jsonView(parsed(text), "Response body"));
     }
     this.problem.hidden = exchange.outcome === "done";
     this.problem.textContent = PROBLEMS[exchange.outcome] ?? "";

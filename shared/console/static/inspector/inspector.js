@@ -2,6 +2,7 @@
 
 import { h } from "../chatkit-local/dom.js";
 import { Stored } from "./stored.js";
+import { Token } from "./token.js";
 import { Wire } from "./wire.js";
 
 export class Inspector {
@@ -9,22 +10,26 @@ export class Inspector {
   #buttons = {};
   #tools;
   #stored;
+  #token;
 
-  /** `recorder` sees the chat's requests; `fetch` is for the inspector's own. */
-  constructor(node, { recorder, endpoint, fetch, thread }) {
+  /** `recorder` sees the chat's requests; `fetch` is for the inspector's own; `signIn` may be null. */
+  constructor(node, { recorder, endpoint, fetch, thread, signIn }) {
     this.#stored = new Stored({ endpoint, fetch, thread });
+    this.#token = signIn && new Token(signIn);
     this.#views = { wire: new Wire(recorder).node, stored: this.#stored.node };
-    for (const [name, label] of [
-      ["wire", "Wire"],
-      ["stored", "Stored"],
-    ]) {
-      const show = () => this.#show(name);
-      this.#buttons[name] = h("button.view", { type: "button", onclick: show }, label);
-    }
     this.#tools = {
       wire: h("button.tool", { type: "button", onclick: () => recorder.clear() }, "Clear"),
       stored: h("button.tool", { type: "button", onclick: () => this.threadChanged() }, "Refresh"),
     };
+    if (this.#token) {
+      this.#views.token = this.#token.node;
+      this.#tools.token = this.#token.tool;
+    }
+    for (const name of Object.keys(this.#views)) {
+      const label = { wire: "Wire", stored: "Stored", token: "Token" }[name];
+      const show = () => this.#show(name);
+      this.#buttons[name] = h("button.view", { type: "button", onclick: show }, label);
+    }
     node.append(
       h(
         "div.inspector-bar",
@@ -40,6 +45,12 @@ export class Inspector {
   /** Another thread is open, or this one has changed. */
   threadChanged() {
     if (!this.#stored.node.hidden) this.#stored.refresh();
+  }
+
+  /** Somebody else speaks from now on, or nobody. */
+  userChanged() {
+    this.#token?.refresh();
+    this.#stored.refresh();
   }
 
   #show(name) {

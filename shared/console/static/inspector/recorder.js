@@ -4,6 +4,7 @@
 import { FrameParser } from "../chatkit-local/protocol.js";
 import { isDelta, typeOf } from "./summary.js";
 
+export const TOKEN = "$TOKEN"; // stands for a token; a shell puts in the variable's value
 const KEPT = 60; // requests
 
 /** Sends "start", "progress" and "end" with the exchange as detail, and "clear". */
@@ -23,6 +24,7 @@ export class Recorder extends EventTarget {
       }
       exchange.status = response.status;
       exchange.headersAt = performance.now() - exchange.start;
+      exchange.challenge = response.headers.get("www-authenticate");
       exchange.responseType = response.headers.get("content-type") ?? "";
       exchange.streams = exchange.responseType.startsWith("text/event-stream");
       this.#tell("progress", exchange);
@@ -48,12 +50,13 @@ export class Recorder extends EventTarget {
       number: ++this.#count,
       url: new URL(input.url ?? input, document.baseURI).href,
       method: init.method ?? "GET",
-      headers: Object.fromEntries(new Headers(init.headers)),
+      headers: withoutToken(new Headers(init.headers)),
       body,
       operation: operationOf(body),
       start: performance.now(),
       status: null,
       headersAt: null,
+      challenge: null, // what the server said of who must sign in, and why
       frames: [], // { at, gap, raw, event, type, delta }, in milliseconds since the start
       text: "", // the body where it is no stream
       chunks: 0,
@@ -106,6 +109,13 @@ function addFrame(exchange, { raw, data }, at) {
   exchange.frames.push({ at, gap, raw, event, type: typeOf(event), delta: isDelta(event) });
 }
 
+/** The record can be seen and copied. A token has no place in it. */
+function withoutToken(headers) {
+  const scheme = headers.get("authorization")?.split(" ")[0];
+  if (scheme) headers.set("authorization", `${scheme} ${TOKEN}`);
+  return Object.fromEntries(headers);
+}
+
 function operationOf(body) {
   const { type } = parse(body ?? "{}");
   return typeof type === "string" ? type : "request";
@@ -123,8 +133,11 @@ function parse(text) {
 export function asCurl({ method, url, headers, body }) {
   const quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
   const parts = [`curl -N -X ${method} ${quote(url)}`];
-  for (const [name, value] of Object.entries(headers))
-    parts.push(`-H ${quote(`${name}: ${value}`)}`);
+  for (const [name, value] of Object.entries(headers)) {
+    // Only in double quotes does a shell put in what a variable holds.
+    const line = `${name}: ${value}`;
+    parts.push(`-H ${name === "authorization" ? `"${line}"` : quote(line)}`);
+  }
   if (body !== null) parts.push(`--data-raw ${quote(body)}`);
   return parts.join(" \\\n  ");
 }

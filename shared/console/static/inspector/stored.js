@@ -93,6 +93,7 @@ export class Stored {
   }
 
   #say(title, hint) {
+    this.rows.clear();
     this.list.hidden = true;
     this.head.classList.add("nothing");
     this.head.replaceChildren(icon("document", 26), h("p", {}, title), h("p.hint", {}, hint));

@@ -21,7 +21,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from checkpoints import bootstrap
-from checkpoints.setup import browser, nginx
+from checkpoints.setup import browser, nginx, node, postgres
 from shared.settings import Settings, SettingsError
 
 ROOT = Path(bootstrap.ROOT)
@@ -31,14 +31,8 @@ ENOUGH_DISK = 1_000_000_000  # bytes: the packages of `make test`, unpacked, and
 # What a later lesson asks for: name, where to look, lesson, package in Debian and in brew.
 _LATER = (
     ("Browser", (), 7, "chromium", "--cask google-chrome"),
-    ("Node", ("node",), 7, "nodejs npm", "node"),
-    (
-        "Postgres",
-        ("pg_ctl", "/usr/lib/postgresql/*/bin/pg_ctl"),
-        6,
-        "postgresql",
-        "postgresql@17",
-    ),
+    ("Node", (), 7, "nodejs npm", "node"),
+    ("Postgres", postgres.PLACES, 6, "postgresql", "postgresql@17"),
     ("nginx", nginx.PLACES, 3, "nginx", "nginx"),
 )
 
@@ -217,7 +211,7 @@ def _holder(port: int) -> str | None:
 
 def _later() -> Iterator[Finding]:
     for name, places, number, debian, brew in _LATER:
-        path = _program(places) if places else browser.find()
+        path = _program(places) if places else _looked_for(name)
         if path:
             yield Finding(name, True, f"{path}, for lesson {number}.")
         else:
@@ -225,6 +219,13 @@ def _later() -> Iterator[Finding]:
                 f"brew install {brew}" if sys.platform == "darwin" else f"sudo apt install {debian}"
             )
             yield Finding(name, None, f"For lesson {number}; not needed yet.", f"Then:  {install}")
+
+
+def _looked_for(name: str) -> str | None:
+    """The path of a program that has to be more than there."""
+    if name == "Node":
+        return found.node if (found := node.find()) else None
+    return browser.find()
 
 
 def _program(places: tuple[str, ...]) -> str | None:

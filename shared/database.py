@@ -10,66 +10,31 @@ meanwhile.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
-from itertools import chain, count, groupby
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import aiosqlite
 
-from shared.settings import get_settings
-from shared.sqlite import Connection as SQLiteConnection
-from shared.sqlite import (
+from shared.any_database import (
+    AnyDatabase,
+    Connection,
     DatabaseError,
     ForeignKeyError,
-    absolute,
-    connect,
-    explained,
-    in_memory,
+    Uncancellable,
+    Work,
+    Write,
 )
+from shared.settings import get_settings
+from shared.sqlite import Connection as SQLiteConnection
+from shared.sqlite import absolute, connect, explained, in_memory, move_aside_if_older
 
 PAGES = 64  # that `shrink` frees in one transaction, 4 KiB each
 WITH_OWNERS = 6  # the `user_version` of a file in which every row has an owner: since lesson 6
 
 T = TypeVar("T")
-Work = Callable[[Any], Awaitable[T]]
-
-logger = logging.getLogger(__name__)
-
-
-class Connection(Protocol):
-    """What the work of a transaction gets: as much of aiosqlite's connection as any database has."""
-
-    async def execute(self, sql: str, parameters: Sequence[Any] = ...) -> Any:
-        """Execute a statement. The result's `rowcount` says how many rows it changed."""
-
-    async def execute_fetchall(self, sql: str, parameters: Sequence[Any] = ...) -> Any:
-        """Execute a statement and return its rows, which know their columns by number and name."""
-
-
-class AnyDatabase(Protocol):
-    """What SQLite and Postgres have in common: see `Database` for what each method does."""
-
-    def add_schema(self, script: str) -> None: ...
-
-    def add_policies(self, script: str) -> None: ...
-
-    def for_user(self, user_id: str) -> AnyDatabase: ...
-
-    def for_maintenance(self) -> AnyDatabase: ...
-
-    async def write(self, sql: str, parameters: Sequence[Any] = ()) -> None: ...
-
-    async def transaction(self, work: Work[T]) -> T: ...
-
-    async def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Any]: ...
-
-    async def shrink(self) -> None: ...
-
-    async def close(self) -> None: ...
 
 
 def open_database() -> AnyDatabase:
@@ -80,36 +45,11 @@ def open_database() -> AnyDatabase:
     """
     settings = get_settings()
     if settings.database_url:
-        raise NotImplementedError("shared.postgres is on its way")
-    _move_aside_without_owners(Path(absolute(str(settings.database))))
+        from shared.postgres import PostgresDatabase  # asyncpg is only loaded where it is used
+
+        return PostgresDatabase(settings.database_url, settings.database_owner_url)
+    move_aside_if_older(Path(absolute(str(settings.database))), WITH_OWNERS)
     return Database(settings.database, version=WITH_OWNERS)
-
-
-def _move_aside_without_owners(file: Path) -> None:
-    """Rename a file that has tables and is older than `WITH_OWNERS`, with its log."""
-    if not file.is_file() or not file.stat().st_size:
-        return
-    try:
-        with closing(sqlite3.connect(file)) as connection:
-            [version] = connection.execute("PRAGMA user_version").fetchone()
-            [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
-        return  # whoever uses it is told what is wrong with it
-    if not tables or version >= WITH_OWNERS:
-        return
-    names = (
-        f"{file.stem}.before-{WITH_OWNERS}{end}" for end in chain([""], (f"-{n}" for n in count(2)))
-    )
-    aside = next(name for name in names if not file.with_name(name + file.suffix).exists())
-    for log in ("", "-wal", "-shm"):
-        part = file.with_name(file.name + log)
-        if part.exists():
-            part.rename(file.with_name(aside + file.suffix + log))
-    logger.warning(
-        "The rows of %s have no owners yet. The file is kept as %s, and a new one begins.",
-        file.name,
-        aside + file.suffix,
-    )
 
 
 class Database:
@@ -198,23 +138,6 @@ class Database:
         return opened
 
 
-class _Uncancellable(asyncio.Task[T]):
-    """A task that runs to its end.
-
-    `asyncio.run()` cancels every task and waits for it before it closes the loop. This one goes on
-    meanwhile: no transaction ends halfway, and aiosqlite's thread finds a loop to answer to.
-    """
-
-    def cancel(self, msg: Any = None) -> bool:
-        return False
-
-
-class _Write(NamedTuple):
-    statement: str | Work[Any]
-    parameters: Sequence[Any]
-    answer: asyncio.Future[Any]
-
-
 class _Opened:
     """The file as one event loop uses it: its connections, and the writes that wait."""
 
@@ -225,7 +148,7 @@ class _Opened:
         self._schemas = schemas
         self._scripts_run = 0
         self._before = before
-        self._waiting: list[_Write] = []
+        self._waiting: list[Write] = []
         self._flushing: asyncio.Task[None] | None = None
         self._writer: SQLiteConnection | None = None
         self._reader: SQLiteConnection | None = None  # stays None in memory
@@ -236,10 +159,10 @@ class _Opened:
         """Put a write behind those that wait. The future is done when it is committed."""
         if self._flushing is asyncio.current_task():
             raise RuntimeError("In a transaction use its connection: the Database waits for it.")
-        write = _Write(statement, parameters, self.loop.create_future())
+        write = Write(statement, parameters, self.loop.create_future())
         self._waiting.append(write)
         if self._flushing is None or self._flushing.done():
-            self._flushing = _Uncancellable(self._flush(), loop=self.loop)
+            self._flushing = Uncancellable(self._flush(), loop=self.loop)
         return write.answer
 
     def query(self, sql: str, parameters: Sequence[Any]) -> asyncio.Future[Any]:
@@ -247,12 +170,12 @@ class _Opened:
         then the query goes the way of the writes."""
         if self._reader is None or self._scripts_run < len(self._schemas):
             return self.submit(lambda writer: writer.execute_fetchall(sql, parameters))
-        return _Uncancellable(self._reader.aio.execute_fetchall(sql, parameters), loop=self.loop)
+        return Uncancellable(self._reader.aio.execute_fetchall(sql, parameters), loop=self.loop)
 
     def close(self) -> asyncio.Future[None]:
         """Finish what waits, unless that is another loop's, and close the connections."""
         self.closing = True
-        return _Uncancellable(self._close(), loop=asyncio.get_running_loop())
+        return Uncancellable(self._close(), loop=asyncio.get_running_loop())
 
     async def _close(self) -> None:
         if self._flushing is not None and self.loop is asyncio.get_running_loop():
@@ -297,7 +220,7 @@ class _Opened:
         return writer
 
 
-async def _commit(connection: aiosqlite.Connection, writes: list[_Write]) -> list[_Write]:
+async def _commit(connection: aiosqlite.Connection, writes: list[Write]) -> list[Write]:
     """Carry out the writes in one transaction, and answer their callers.
 
     Where one of several fails, nothing is kept and all are returned, to be done one by one: so only
@@ -318,7 +241,7 @@ async def _commit(connection: aiosqlite.Connection, writes: list[_Write]) -> lis
     return []
 
 
-async def _execute(connection: aiosqlite.Connection, writes: list[_Write]) -> list[Any]:
+async def _execute(connection: aiosqlite.Connection, writes: list[Write]) -> list[Any]:
     """Return the results. Equal statements in a row share one trip to the connection's thread."""
     results: list[Any] = []
     for statement, group in groupby(writes, key=lambda write: write.statement):

@@ -16,6 +16,10 @@
 | `CHATKIT_AUDIT`    | the file that tells what became of sessions                | beside the database |
 | `CHATKIT_ISSUER`   | whose tokens are believed, from lesson 6 on        | `http://127.0.0.1:8106` |
 | `CHATKIT_AUDIENCE` | whom those tokens must be meant for                        | `task-manager` |
+| `AUTH_MODE`        | how lesson 7's page shows who is speaking: `bearer`, `cookie`, `bff` | `bearer` |
+| `CHATKIT_BACKEND`  | the server behind lesson 7's backend-for-frontend | `http://127.0.0.1:8207` |
+| `CHATKIT_ELEMENT`  | `cdn`: lesson 7's page loads OpenAI's own script; else `local` | `local` |
+| `CHATKIT_DOMAIN_KEY` | what OpenAI's script knows your site by                  | `local-dev`   |
 | `CHATKIT_TRACING`  | `1`: let the Agents SDK send its traces to OpenAI          | off           |
 """
 
@@ -28,6 +32,8 @@ from functools import cache
 from pathlib import Path
 
 OFFLINE = "offline"
+AUTH_MODES = ("bearer", "cookie", "bff")  # the first of each is what an empty setting means
+ELEMENTS = ("local", "cdn")
 
 
 class SettingsError(ValueError):
@@ -52,6 +58,10 @@ class Settings:
     audit: Path = Path("chatkit.audit.jsonl")
     issuer: str = "http://127.0.0.1:8106"
     audience: str = "task-manager"
+    auth_mode: str = "bearer"
+    backend: str = "http://127.0.0.1:8207"
+    element: str = "local"
+    domain_key: str = "local-dev"
     tracing: bool = False
 
     @property
@@ -85,6 +95,10 @@ class Settings:
             audit=Path(given.get("CHATKIT_AUDIT", database.with_suffix(".audit.jsonl"))),
             issuer=given.get("CHATKIT_ISSUER", default.issuer),
             audience=given.get("CHATKIT_AUDIENCE", default.audience),
+            auth_mode=_one_of(given, "AUTH_MODE", AUTH_MODES),
+            backend=given.get("CHATKIT_BACKEND", default.backend).rstrip("/"),
+            element=_one_of(given, "CHATKIT_ELEMENT", ELEMENTS),
+            domain_key=given.get("CHATKIT_DOMAIN_KEY", default.domain_key),
             tracing=given.get("CHATKIT_TRACING", "0").lower() in {"1", "true", "yes", "on"},
         )
 
@@ -93,6 +107,13 @@ class Settings:
 def get_settings() -> Settings:
     """The settings of this process, read when first asked for."""
     return Settings.from_environment()
+
+
+def _one_of(given: Mapping[str, str], name: str, values: tuple[str, ...]) -> str:
+    value = given.get(name, values[0])
+    if value not in values:
+        raise SettingsError(f"{name}={value} is none of {', '.join(values)}.")
+    return value
 
 
 def _number(given: Mapping[str, str], name: str, default: float, *, lowest: float) -> float:

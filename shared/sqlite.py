@@ -6,23 +6,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from itertools import chain, count
+from pathlib import Path
 from typing import NamedTuple
 
 import aiosqlite
 
+from shared.any_database import DatabaseError, ForeignKeyError
+
 BUSY_SECONDS = 10.0  # how long to wait while another process writes
 
-
-class DatabaseError(Exception):
-    """The file cannot be used. The text says why, and what to do."""
-
-
-class ForeignKeyError(Exception):
-    """A row refers to one that is not there."""
+logger = logging.getLogger(__name__)
 
 
 class Connection(NamedTuple):
@@ -107,6 +106,36 @@ def absolute(path: str) -> str:
     return path if path.startswith("file:") or in_memory(path) else os.path.abspath(path)
 
 
+def move_aside_if_older(file: Path, version: int) -> None:
+    """Rename a file that has tables and whose `user_version` is lower, with its log.
+
+    `x.db` becomes `x.before-6.db`, or `x.before-6-2.db` where that is taken.
+    """
+    if not file.is_file() or not file.stat().st_size:
+        return
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            [found] = connection.execute("PRAGMA user_version").fetchone()
+            [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        return  # whoever uses it is told what is wrong with it
+    if not tables or found >= version:
+        return
+    names = (
+        f"{file.stem}.before-{version}{end}" for end in chain([""], (f"-{n}" for n in count(2)))
+    )
+    aside = next(name for name in names if not file.with_name(name + file.suffix).exists())
+    for log in ("", "-wal", "-shm"):
+        part = file.with_name(file.name + log)
+        if part.exists():
+            part.rename(file.with_name(aside + file.suffix + log))
+    logger.warning(
+        "The rows of %s have no owners yet. The file is kept as %s, and a new one begins.",
+        file.name,
+        aside + file.suffix,
+    )
+
+
 _EXPLANATIONS = {
     sqlite3.SQLITE_CANTOPEN: "cannot be opened. Check that its folder may be written and that the "
     "file is no folder, or name another file with CHATKIT_DATABASE.",
@@ -146,10 +175,9 @@ def _kind(error: sqlite3.Error) -> int:
 __all__ = [
     "BUSY_SECONDS",
     "Connection",
-    "DatabaseError",
-    "ForeignKeyError",
     "absolute",
     "connect",
     "explained",
     "in_memory",
+    "move_aside_if_older",
 ]

@@ -18,7 +18,7 @@ from typing_extensions import TypeVar
 
 from shared import records
 from shared.clock import utc_text
-from shared.database import Database, ForeignKeyError
+from shared.database import AnyDatabase, Database, ForeignKeyError
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS threads (
@@ -61,8 +61,10 @@ class SQLiteStore(records.LongIds[TContext]):
     be used.
     """
 
-    def __init__(self, database: Database | str | Path) -> None:
-        self.database = database if isinstance(database, Database) else Database(database)
+    def __init__(self, database: AnyDatabase | str | Path) -> None:
+        self.database: AnyDatabase = (
+            Database(database) if isinstance(database, str | Path) else database
+        )
         self.database.add_schema(SCHEMA)
 
     def visible(self, context: TContext) -> tuple[str, list[Any]]:

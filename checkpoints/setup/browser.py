@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import shutil
 from pathlib import Path
 
-from checkpoints.bootstrap import VENV_PYTHON
-from checkpoints.setup.steps import SetupError, install_with_apt, say, succeeds
+from checkpoints.bootstrap import ROOT, VENV_PYTHON
+from checkpoints.setup.steps import SetupError, install_with_apt, one_at_a_time, run, say, succeeds
+
+LOCK = Path(ROOT, "checkpoints", "setup", "browser.lock")
 
 _PROGRAMS = (
     "chromium",
@@ -62,7 +66,20 @@ def require(lock: int) -> None:
     if install_with_apt("chromium", lock) and find():
         return
     raise SetupError(
-        "The tests of the pages need a browser, and none could be installed. Install Chrome, or "
+        "Pages are looked at in a browser, and none could be installed. Install Chrome, or "
         "type  sudo apt install chromium  and then the same command again. "
         "make test-quick  needs no browser."
     )
+
+
+def get() -> None:
+    """Have what drives a browser, and a browser, for the checks of a page. Raises `SetupError`."""
+    if importlib.util.find_spec("playwright") and find():
+        return
+    with one_at_a_time() as lock:
+        if importlib.util.find_spec("playwright") is None:
+            say("Getting what drives the browser in the checks of the page (once, 50 MB) …")
+            pip = [VENV_PYTHON, "-I", "-m", "pip", "install", "--progress-bar", "off"]
+            run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)], lock)
+            importlib.invalidate_caches()
+        require(lock)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from checkpoints import bootstrap
 from checkpoints.bootstrap import ROOT, VENV, VENV_PYTHON
-from checkpoints.setup import browser, nginx, pins
+from checkpoints.setup import browser, nginx, node, pins, postgres
 from checkpoints.setup.steps import (
     LOG,
     SetupError,
@@ -41,6 +41,8 @@ def prepare(level: str) -> bool:
             if level == "test":
                 browser.require(lock)
                 nginx.require(lock)
+                postgres.require(lock)
+                node.require(lock)
     except SetupError as error:
         say(str(error))
     except OSError as error:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-
-import aiosqlite
+from typing import Any
 
 from shared import clock
-from shared.database import Database
+from shared.database import AnyDatabase, Connection, Database
 
 LONGEST_TITLE = 200
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
-    user_id    TEXT NOT NULL,
+    user_id    TEXT NOT NULL CHECK (user_id <> ''),
     number     INTEGER NOT NULL,
     title      TEXT NOT NULL,
     done       INTEGER NOT NULL DEFAULT 0 CHECK (done IN (0, 1)),
@@ -54,10 +52,15 @@ class Summary:
 
 
 class TaskStorage:
-    """Tasks in an SQLite file. No method sees or touches any task but those of `user_id`."""
+    """Tasks in a database, or in the SQLite file at a path.
 
-    def __init__(self, database: Database | str | Path) -> None:
-        self.database = database if isinstance(database, Database) else Database(database)
+    No method sees or touches any task but those of `user_id`.
+    """
+
+    def __init__(self, database: AnyDatabase | str | Path) -> None:
+        self.database: AnyDatabase = (
+            Database(database) if isinstance(database, str | Path) else database
+        )
         self.database.add_schema(SCHEMA)
 
     async def create(self, user_id: str, title: str) -> Task:
@@ -66,7 +69,7 @@ class TaskStorage:
         title = _clean(title)
         created_at = clock.utc_text(clock.now())
 
-        async def insert(connection: aiosqlite.Connection) -> Task:
+        async def insert(connection: Connection) -> Task:
             # One statement, so that two who create at the same time never get the same number.
             (row,) = await connection.execute_fetchall(
                 f"""
@@ -78,13 +81,13 @@ class TaskStorage:
             )
             return _task(row)
 
-        return await self.database.transaction(insert)
+        return await self.database.for_user(user_id).transaction(insert)
 
     async def list(self, user_id: str, include_done: bool = True) -> list[Task]:
         """Return the user's tasks by number."""
-        rows = await self.database.rows(
+        rows = await self.database.for_user(user_id).rows(
             f"SELECT {_COLUMNS} FROM tasks WHERE user_id = ? AND done <= ? ORDER BY number",
-            [user_id, include_done],
+            [user_id, int(include_done)],
         )
         return [_task(row) for row in rows]
 
@@ -94,7 +97,7 @@ class TaskStorage:
         A task that is done stays done. Raises TaskError where no task, or more than one, is meant.
         """
 
-        async def update(connection: aiosqlite.Connection) -> Task:
+        async def update(connection: Connection) -> Task:
             rows = await connection.execute_fetchall(
                 f"SELECT {_COLUMNS} FROM tasks WHERE user_id = ? ORDER BY number", [user_id]
             )
@@ -105,11 +108,11 @@ class TaskStorage:
             )
             return _task(row)
 
-        return await self.database.transaction(update)
+        return await self.database.for_user(user_id).transaction(update)
 
     async def summary(self, user_id: str) -> Summary:
         """Count the user's tasks."""
-        rows = await self.database.rows(
+        rows = await self.database.for_user(user_id).rows(
             "SELECT count(*) AS total, coalesce(sum(done), 0) AS done FROM tasks WHERE user_id = ?",
             [user_id],
         )
@@ -144,7 +147,7 @@ def _meant(tasks: list[Task], spoken: str) -> Task:
     return named[0]
 
 
-def _task(row: sqlite3.Row) -> Task:
+def _task(row: Any) -> Task:
     return Task(
         number=row["number"],
         title=row["title"],

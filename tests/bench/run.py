@@ -1,7 +1,7 @@
 """`make bench`: measure what the workbook promises about speed, and say whether it holds.
 
     WITHOUT=parser,uvloop   without these levers, to see what they are worth
-    ONLY=server,store       only these groups of figures; there are `commands` and `sessions` too
+    ONLY=server,store       only these groups; there are `commands`, `sessions` and `postgres` too
 
 Writes `.workbook/bench.json`, and after a whole run with all levers the chart `lessons/bench.svg`.
 Exit status: 0 every bar is met, 1 one is missed, 2 it could not be measured.
@@ -16,12 +16,12 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from checkpoints.lesson import LESSONS, STATE
-from tests.bench import commands, server_figures, sessions, stores
+from tests.bench import commands, policies, server_figures, sessions, stores
 from tests.bench.chart import draw
 from tests.bench.figure import BenchError, Figure, print_figures, write_json
 from tests.bench.served import SERVER_LEVERS
 
-GROUPS = ("commands", "server", "store", "sessions")
+GROUPS = ("commands", "server", "store", "sessions", "postgres")
 
 
 def main() -> int:
@@ -54,6 +54,7 @@ def _measure(only: Sequence[str], without: Sequence[str], console: Console) -> l
         "server": lambda: server_figures.measure(without),
         "store": stores.measure,
         "sessions": sessions.measure,
+        "postgres": policies.measure,
     }
     figures = []
     for group in GROUPS:

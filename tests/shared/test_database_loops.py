@@ -56,7 +56,7 @@ def held_read(database: Database) -> Awaitable[Any]:
 
 
 def held_write(database: Database) -> Awaitable[Any]:
-    return database.write("INSERT INTO notes SELECT hold()")
+    return database.write("INSERT INTO notes (text) SELECT hold()")
 
 
 each_use = pytest.mark.parametrize("use", [held_read, held_write])

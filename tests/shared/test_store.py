@@ -17,7 +17,9 @@ import pytest
 from chatkit.store import Store
 from chatkit.types import Page, Thread, ThreadItem, ThreadMetadata
 
+from checkpoints.cluster import Urls
 from shared.context import RequestContext
+from shared.postgres import PostgresDatabase
 from shared.store import SQLiteStore
 from tests.shared.examples import CONTEXT, NOON, message, thread
 from tests.shared.notes import HANG_SECONDS
@@ -50,6 +52,16 @@ class TestSQLiteSharedMemory(StoreContract):
             store = SQLiteStore[RequestContext](uri)
             yield store
             await store.database.close()
+
+
+class TestPostgres(StoreContract):
+    """The same tables without owners: what differs between the databases is none of the Store's."""
+
+    @pytest.fixture
+    async def store(self, postgres: Urls) -> AsyncIterator[Store[RequestContext]]:
+        store = SQLiteStore[RequestContext](PostgresDatabase(postgres.app, postgres.owner))
+        yield store
+        await store.database.close()
 
 
 @pytest.fixture

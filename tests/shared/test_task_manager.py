@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +14,36 @@ from agents.testing import ScriptedModel, assistant_message, function_call
 from chatkit.agents import AgentContext
 from chatkit.types import ThreadMetadata
 
+from checkpoints.cluster import Urls
 from shared import clock
 from shared.context import RequestContext
-from shared.database import Database
+from shared.database import AnyDatabase, Database
+from shared.postgres import PostgresDatabase
 from shared.store import SQLiteStore
 from shared.task_manager import Summary, TaskError, TaskStorage, task_manager
 
 set_tracing_disabled(True)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(tmp_path / "chatkit.db")
+Open = Callable[[], AnyDatabase]
+
+
+@pytest.fixture(params=["SQLite", "Postgres"])
+def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Opens the same database each time, as another process would."""
+    if request.param == "SQLite":
+        return lambda: Database(tmp_path / "chatkit.db")
+    urls: Urls = request.getfixturevalue("postgres")
+    return lambda: PostgresDatabase(urls.app, urls.owner)
 
 
 @pytest.fixture
-async def storage(database: Database) -> AsyncIterator[TaskStorage]:
+def database(open_again: Open) -> AnyDatabase:
+    return open_again()
+
+
+@pytest.fixture
+async def storage(database: AnyDatabase) -> AsyncIterator[TaskStorage]:
     yield TaskStorage(database)
     await database.close()
 
@@ -54,8 +68,8 @@ async def test_tasks_are_numbered_for_each_user(storage: TaskStorage) -> None:
     assert await titles(storage, "nobody") == []
 
 
-async def test_many_at_once_get_a_number_each(storage: TaskStorage, database: Database) -> None:
-    second = TaskStorage(Database(database.path))
+async def test_many_at_once_get_a_number_each(storage: TaskStorage, open_again: Open) -> None:
+    second = TaskStorage(open_again())
     created = await asyncio.gather(
         *((storage, second)[n % 2].create(f"user {n % 3}", f"Task {n}") for n in range(90))
     )
@@ -127,10 +141,10 @@ async def test_the_summary_of_nothing(storage: TaskStorage) -> None:
     assert (summary.total, summary.done, summary.open) == (0, 0, 0)
 
 
-async def test_tasks_survive_the_process(storage: TaskStorage, database: Database) -> None:
+async def test_tasks_survive_the_process(storage: TaskStorage, open_again: Open) -> None:
     created = await storage.create("alice", "Buy milk")
-    await database.close()
-    again = TaskStorage(database.path)
+    await storage.database.close()
+    again = TaskStorage(open_again())
     assert await again.list("alice") == [created]
     await again.database.close()
 
@@ -138,7 +152,7 @@ async def test_tasks_survive_the_process(storage: TaskStorage, database: Databas
 # The agent
 
 
-def context_of(user: str, database: Database) -> AgentContext[RequestContext]:
+def context_of(user: str, database: AnyDatabase) -> AgentContext[RequestContext]:
     return AgentContext(
         thread=ThreadMetadata(id="thr_1", created_at=clock.now()),
         store=SQLiteStore[RequestContext](database),
@@ -174,7 +188,7 @@ def conversation(storage: TaskStorage) -> Conversation:
 
 
 @pytest.fixture
-def alice(database: Database) -> AgentContext[RequestContext]:
+def alice(database: AnyDatabase) -> AgentContext[RequestContext]:
     return context_of("alice", database)
 
 
@@ -194,7 +208,7 @@ async def test_the_tools_speak_plainly(
 
 
 async def test_the_tools_serve_whoever_is_speaking(
-    conversation: Conversation, alice: AgentContext[RequestContext], database: Database
+    conversation: Conversation, alice: AgentContext[RequestContext], database: AnyDatabase
 ) -> None:
     await conversation.call(alice, "create_task", title="Buy milk")
     bob = context_of("bob", database)

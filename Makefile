@@ -4,6 +4,8 @@
 
 ## For students (NN is 01 to 08):
 ##   make lesson-NN    start your server of lesson NN     FROM=checkpoint|mistake:NAME  PORT=number
+##                     from lesson 06 on also on Postgres  DB=postgres
+##                     from lesson 07 on in one of three modes  AUTH_MODE=bearer|cookie|bff
 ##   make check-NN     see what works and what does not   SUBMISSION=folder  FORCE=1  JSON=1  SEED=number
 ##   make watch-NN     the same again after each save
 ##   make hint-NN      show the next hint for what failed
@@ -13,7 +15,9 @@
 ##   make reset-NN     begin lesson NN again; your work is kept aside
 ##   make measure-NN   take the figures that the lesson asks for (03, 05)
 ##   make proxy-NN     put nginx in front of the lesson's running server   PORT=number
+##   make attack-NN    attack your running server, and see what gets through (06)   URL=address
 ##   make rows-NN      show what lesson NN's database holds
+##   make postgres     run a Postgres on this machine, for lesson 06 and later
 ##   make progress     show which lessons you have passed
 ##   make doctor       look for what could be wrong with this machine
 ##
@@ -24,7 +28,7 @@
 ##   make test         run all tests of the workbook itself
 ##   make test-quick   run the tests that need neither a browser nor a lesson's server
 ##   make lint         check style and types
-##   make bench        measure the server and the checks   ONLY=server|store|sessions|commands  WITHOUT=lever
+##   make bench        measure the server and the checks   ONLY=server|store|sessions|postgres|commands  WITHOUT=lever
 ##   make generate     write the starters in lessons/ anew
 ##   make record       record lesson 1's conversation anew, from checkpoint 3
 ##   make lock         pin the packages anew   UPGRADE=1 takes the newest versions
@@ -39,8 +43,8 @@ WORKBOOK = @command -v $(firstword $(PYTHON)) >/dev/null || { \
 	exec $(PYTHON) -ES checkpoints/bootstrap.py
 
 numbers := 01 02 03 04 05 06 07 08
-verbs := lesson check watch hint diff mine start reset measure proxy rows grade
-singles := progress doctor test test-quick lint bench generate record lock help
+verbs := lesson check watch hint diff mine start reset measure proxy attack rows grade
+singles := progress doctor postgres test test-quick lint bench generate record lock help
 each = $(addprefix $(1)-,$(numbers))
 
 .SUFFIXES:
@@ -82,10 +86,13 @@ $(call each,measure): measure-%:
 $(call each,proxy): proxy-%:
 	$(WORKBOOK) run -- proxy $*
 
+$(call each,attack): attack-%:
+	$(WORKBOOK) run -- attack $*
+
 $(call each,grade): grade-%:
 	$(WORKBOOK) run -- grade $*
 
-progress doctor generate record:
+progress doctor postgres generate record:
 	$(WORKBOOK) run -- $@
 
 test:

@@ -14,9 +14,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -80,6 +82,9 @@ Submission = Annotated[
 Force = Annotated[bool, typer.Option(envvar="FORCE", help="go on past the gate")]
 Json = Annotated[bool, typer.Option("--json", envvar="JSON", help="the report for programs")]
 Seed = Annotated[int | None, typer.Option(envvar="SEED", help="of the random words")]
+Db = Annotated[
+    Literal["sqlite", "postgres"], typer.Option("--db", envvar="DB", help="from lesson 06 on")
+]
 Port = Annotated[
     int | None,
     typer.Option(envvar="PORT", min=1, max=65535, help="default: 8000 and the number"),
@@ -88,19 +93,61 @@ Port = Annotated[
 
 @app.command()
 def lesson(
-    which: Which, from_: From = None, submission: Submission = None, port: Port = None
+    which: Which,
+    from_: From = None,
+    submission: Submission = None,
+    port: Port = None,
+    db: Db = "sqlite",
 ) -> None:
     """Run a lesson's server, with reload; or show its recording, where it has no server."""
-    from checkpoints.run import PortTaken, run, show_recording
+    from checkpoints.run import PortTaken, database_of, run, show_recording
 
     port = port or 8000 + which.number
     try:
         if which.recording.exists() and not submission and from_ in (None, "mine"):
             show_recording(which, port, console)
             return
-        run(which, find_app(which, submission=submission, from_=from_), port, console)
+        work = find_app(which, submission=submission, from_=from_)
+        with _database(which, db):
+            run(which, work, port, database_of(which, from_), console)
     except PortTaken as error:
-        _give_up(f"{error} Type: make lesson-{which.number:02d} PORT={port % 65000 + 100}")
+        _give_up(f"{error} Type: make lesson-{which.number:02d} PORT={port % 64000 + 1000}")
+
+
+@contextmanager
+def _database(which: Lesson, db: str) -> Iterator[None]:
+    """Run the Postgres that was asked for, and let the environment name it."""
+    if db == "sqlite":
+        yield
+        return
+    from checkpoints.run import WITH_OWNERS
+
+    if which.number < WITH_OWNERS:
+        _give_up(f"Lessons use Postgres from {WITH_OWNERS:02d} on. This one stores in SQLite.")
+    from checkpoints.postgres import ClusterError, lasting
+    from checkpoints.setup import postgres
+
+    try:
+        postgres.get()
+        with lasting(lessons.STATE / "postgres") as urls:
+            os.environ["DATABASE_URL"] = urls.app
+            os.environ["DATABASE_OWNER_URL"] = urls.owner
+            yield
+    except ClusterError as error:
+        _give_up(str(error))
+
+
+@app.command()
+def postgres() -> None:
+    """Run a Postgres on this machine until Ctrl-C, for lesson 06 and later."""
+    from checkpoints.postgres import ClusterError, run
+    from checkpoints.setup import postgres
+
+    try:
+        postgres.get()
+        run(lessons.STATE / "postgres", console)
+    except ClusterError as error:
+        _give_up(str(error))
 
 
 @app.command()
@@ -346,12 +393,12 @@ def _short(path: Path) -> str:
 
 
 @app.command()
-def rows(which: Which) -> None:
+def rows(which: Which, from_: From = None) -> None:
     """Show what the lesson's database holds."""
     from checkpoints.rows import print_rows
     from checkpoints.run import database_of
 
-    database = database_of(which)
+    database = database_of(which, from_)
     if not database.exists():
         number = f"{which.number:02d}"
         _give_up(f"Nothing is stored yet. Start `make lesson-{number}` and say something first.")
@@ -401,6 +448,24 @@ def proxy(which: Which, port: Port = None) -> None:
         run(which, port or 8000 + which.number, console)
     except ProxyError as error:
         _give_up(str(error))
+
+
+@app.command()
+def attack(
+    which: Which,
+    url: Annotated[
+        str | None,
+        typer.Option(envvar="URL", help="your server's endpoint, on this machine"),
+    ] = None,
+) -> None:
+    """Attack a lesson's server that runs, and show what got through."""
+    from checkpoints.attack import AttackError, run
+
+    try:
+        through = run(which, url, console)
+    except AttackError as error:
+        _give_up(str(error))
+    raise typer.Exit(1 if through else 0)
 
 
 @app.command()
@@ -474,10 +539,12 @@ def _run_all(commands: list[list[str]]) -> int:
 @app.command()
 def generate() -> None:
     """Authors: write every starter anew from the checkpoints."""
-    from checkpoints import starter
+    from checkpoints import page, starter
 
     for number in lessons.numbers():
         one = lessons.load(number)
+        if page.has_page(one.checkpoint / "app"):
+            page.packages()  # now, since a starter that is made without them lacks its build
         files = starter.build(one)
         starter.keep_a_copy(one, one.folder)  # a student may try this command
         starter.write(files, one.folder)
@@ -520,6 +587,8 @@ def _give_up(sentence: str) -> NoReturn:
 def main() -> None:
     """Run the CLI. What can go wrong outside of our code is said in a sentence."""
     from checkpoints.engine.warm import JudgeError, StarterError
+    from checkpoints.page import NoPackages
+    from checkpoints.setup.steps import SetupError
     from shared.settings import SettingsError
 
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -530,7 +599,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # students print what no terminal can show
     try:
         app(prog_name="python -m checkpoints")
-    except (LessonError, SubmissionError, SettingsError) as error:
+    except (LessonError, SubmissionError, SettingsError, NoPackages, SetupError) as error:
         _complain(str(error))
     except StarterError as error:
         _complain(f"The SDKs could not be imported ({error}). `make doctor` looks closer.")

@@ -76,7 +76,8 @@ def chatkit_router(
         parsed = _parse(body)
         _refuse_what_is_not_offered(server, parsed)
         try:
-            result = await server.process(body, request_context)
+            # What was checked, and no more: a server may read it without checking it again.
+            result = await server.process(parsed.model_dump_json(), request_context)
             if not isinstance(result, StreamingResult):
                 return Response(result.json, media_type="application/json")
             # Whatever the Store refuses, it refuses before the first event. Later ones must be

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -271,6 +271,12 @@ class ChatKit:
     def url(self) -> str:
         """The address of the endpoint."""
         return str(self._http.base_url.join(self._path))
+
+    def sending(self, headers: Mapping[str, str], query: str = "") -> ChatKit:
+        """The same connection, with these headers in place of a name and a token."""
+        other = ChatKit(self._http, f"{self._path}{query}", self.user)
+        other.headers = dict(headers)
+        return other
 
     def message(self, text: str, thread: str | None = None) -> dict[str, Any]:
         """The request that sends a message to a thread, or opens one with it."""

@@ -98,6 +98,10 @@ def claims(identity: Identity, user: str) -> Iterator[Forgery]:
     yield Forgery(identity.token(user, sub=None), "names nobody: it has no `sub`", "sub-unchecked")
     yield Forgery(identity.token(user, sub=""), "has an empty `sub`", "sub-unchecked")
     yield Forgery(
+        identity.token(user, sub="x" * 256), "has a `sub` of 256 characters", "sub-unchecked"
+    )
+    yield Forgery(identity.token(user, sub=7), "has a number for a `sub`", "sub-unchecked")
+    yield Forgery(
         identity.token(user, nbf=clock.now() + timedelta(days=365)),
         "is not good before next year (`nbf`)",
         "nbf-unchecked",

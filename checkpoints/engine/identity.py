@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,6 +29,12 @@ class Identity(LocalServer):
         """How often somebody has asked for the keys."""
         self.down = False
         """While this is True, nobody gets them."""
+        self.stalled = False
+        """While this is True, whoever asks for them waits."""
+        self.lifetime = _LIFETIME
+        """Of the tokens that people sign in for. Negative: they have expired when they are made."""
+        self.given: list[str] = []
+        """The tokens that people have signed in for, oldest first."""
 
     async def __aenter__(self) -> Identity:
         await super().__aenter__()
@@ -48,24 +57,42 @@ class Identity(LocalServer):
         return {"CHATKIT_ISSUER": self.address, "CHATKIT_AUDIENCE": AUDIENCE}
 
     def app(self) -> Starlette:
-        """Its two public routes."""
+        """Its public routes, and the one at which a page signs somebody in."""
 
         async def configuration(_: Request) -> Response:
             keys = f"{self.address}/.well-known/jwks.json"
-            return self._answer({"issuer": self.address, "jwks_uri": keys})
+            return await self._answer({"issuer": self.address, "jwks_uri": keys})
 
         async def jwks(_: Request) -> Response:
             self.fetches += 1
-            return self._answer(self.issuer.jwks())
+            return await self._answer(self.issuer.jwks())
 
+        async def token(request: Request) -> Response:
+            wanted = await request.json()
+            self.given.append(self.token(wanted["user"], lifetime=self.lifetime))
+            seconds = int(self.lifetime.total_seconds())
+            return JSONResponse(
+                {"access_token": self.given[-1], "token_type": "Bearer", "expires_in": seconds}
+            )
+
+        pages = Middleware(
+            CORSMiddleware,
+            allow_origin_regex=r"http://(127\.0\.0\.1|localhost)(:\d+)?",
+            allow_methods=["POST"],
+            allow_headers=["Content-Type"],
+        )
         return Starlette(
             routes=[
                 Route("/.well-known/openid-configuration", configuration),
                 Route("/.well-known/jwks.json", jwks),
-            ]
+                Route("/token", token, methods=["POST"]),
+            ],
+            middleware=[pages],
         )
 
-    def _answer(self, content: dict[str, Any]) -> Response:
+    async def _answer(self, content: dict[str, Any]) -> Response:
+        while self.stalled:  # noqa: ASYNC110 - whoever sets it back tells nobody
+            await asyncio.sleep(0.01)
         if self.down:
             return JSONResponse({"error": "temporarily_unavailable"}, 503)
         return JSONResponse(content)

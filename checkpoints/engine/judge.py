@@ -14,6 +14,8 @@ from checkpoints.engine.plugin import Handover, Job, Session
 from checkpoints.engine.verdict import Report, Verdict
 from checkpoints.engine.warm import JudgeError, Starter, StarterError
 from checkpoints.lesson import ROOT, Lesson
+from checkpoints.page import has_page
+from checkpoints.setup import browser
 
 
 def judge(
@@ -24,7 +26,9 @@ def judge(
     starter: Starter | None = None,
     on_verdict: Callable[[Report, Verdict], None] = lambda report, verdict: None,
 ) -> list[Report]:
-    """Judge each job by all of the lesson's checks. Raises JudgeError, StarterError."""
+    """Judge each job by all of the lesson's checks. Raises JudgeError, StarterError, SetupError."""
+    if has_page(lesson.checkpoint / "app"):
+        browser.get()
     seed = random.randrange(10**6) if seed is None else seed
     session = Session(list(jobs), seed, {}, starter, on_verdict=on_verdict)
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):

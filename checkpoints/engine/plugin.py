@@ -315,7 +315,7 @@ class Lab:
         self, server: StudentServer, identity: Identity, path: str, stack: AsyncExitStack
     ) -> None:
         self.server = server
-        self._identity = identity
+        self.identity = identity
         self._path = path
         self._stack = stack
 
@@ -329,7 +329,7 @@ class Lab:
                 verify=False,  # plain HTTP; reading the certificates takes 20 ms
             )
         )
-        return ChatKit(http, self._path, name, self._identity.token(name))
+        return ChatKit(http, self._path, name, self.identity.token(name))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

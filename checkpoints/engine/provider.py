@@ -91,9 +91,13 @@ class Say:
 
 @dataclass(frozen=True)
 class CallTools:
-    """Answer with tool calls, for the client to run and come back with what they returned."""
+    """Answer with tool calls, for the client to run and come back with what they returned.
+
+    With a `gate` it waits for one permission.
+    """
 
     calls: Sequence[ToolUse]
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True)
@@ -220,6 +224,8 @@ class _Answer(StreamingResponse):
     async def _body(self, call: Call, reply: Say | CallTools) -> AsyncIterator[str]:
         tools = reply.calls if isinstance(reply, CallTools) else ()
         words = _paced(call, reply)
+        if isinstance(reply, CallTools) and reply.gate:
+            await reply.gate.passed()
         if call.wire == "responses":
             async for event in wire.responses(call.body, tools, words):
                 if call.streamed:

@@ -18,6 +18,7 @@ from typing import Any
 
 from checkpoints.engine.serve import Spec
 from checkpoints.engine.warm import Process, Starter, StarterError, scrubbed_environment
+from checkpoints.page import DIST, NoPackages, PageError, built, has_page
 from checkpoints.submission import work_files
 
 CPU_SECONDS = 20  # of processor time: thousands of turns; an endless loop burns it in 20 s
@@ -127,8 +128,11 @@ class ServerProcess:
 class StudentServer:
     """One submission's server: a copy of the work, a fresh database, bounds, no network, no secrets.
 
-    `app` is the student's folder; nothing is written to it.
+    `app` is the student's folder; nothing is written to it. Where it has a page, the copy gets a build
+    of it; if that cannot be had, `page_error` says why, and the server runs without.
     """
+
+    page_error: PageError | NoPackages | None = None
 
     def __init__(self, app: Path, starter: Starter, environment: Mapping[str, str]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="workbook-"))
@@ -151,11 +155,19 @@ class StudentServer:
         self._log_seen = 0
         self._socket: socket.socket | None = None
         self.process = ServerProcess(starter, self._folder)
+        self.backend = ServerProcess(starter, self._folder / "backend")
+        self._backend_socket: socket.socket | None = None
 
     @property
     def base_url(self) -> str:
         assert self._socket is not None, "not started"
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        return _address(self._socket)
+
+    @property
+    def backend_url(self) -> str:
+        """Where the server behind the backend-for-frontend is, in a start with AUTH_MODE=bff."""
+        assert self._backend_socket is not None, "not started"
+        return _address(self._backend_socket)
 
     @property
     def database(self) -> Path:
@@ -165,21 +177,32 @@ class StudentServer:
     async def start(self, **settings: str) -> None:
         """Start it on the database that an earlier start left. Raises `CannotStart`.
 
-        `settings` are variables of its environment, for this time only.
+        `settings` are variables of its environment, for this time only. AUTH_MODE=bff starts the same
+        code twice: once more as the server behind, unless CHATKIT_BACKEND names one.
         """
         if not self._work.exists():
             self._copy()
-        if self._socket is not None:
-            self._socket.close()
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
-        spec = Spec(
+            await asyncio.to_thread(self._put_page)
+        await self.backend.stop(patience=0)
+        if settings.get("AUTH_MODE") == "bff" and "CHATKIT_BACKEND" not in settings:
+            self._backend_socket = _listen_anew(self._backend_socket)
+            folder = self._folder / "backend"
+            folder.mkdir(exist_ok=True)
+            spec = self._spec(folder, {**settings, "AUTH_MODE": "bearer"})
+            await self.backend.start(spec, self._backend_socket, self._log.fileno())
+            settings["CHATKIT_BACKEND"] = self.backend_url
+        self._socket = _listen_anew(self._socket)
+        spec = self._spec(self._folder, settings)
+        await self.process.start(spec, self._socket, self._log.fileno())
+
+    def _spec(self, run_folder: Path, settings: Mapping[str, str]) -> Spec:
+        return Spec(
             folder=str(self._work),
-            run_folder=str(self._folder),
+            run_folder=str(run_folder),
             environment={**self._environment, **settings},
             cpu_seconds=CPU_SECONDS,
             guarded=True,
         )
-        await self.process.start(spec, self._socket, self._log.fileno())
 
     def _copy(self) -> None:
         """Copy what the files hold, and not their permissions: the copy has to go away again."""
@@ -193,6 +216,15 @@ class StudentServer:
                 reason = f"{target.relative_to(self._work)} cannot be read: {error.strerror}"
                 raise CannotStart("unreadable", reason) from None
 
+    def _put_page(self) -> None:
+        """Put the page's build into the copy, made of just these sources."""
+        if not has_page(self._app):
+            return
+        try:
+            shutil.copytree(built(self._app), self._work / "app" / DIST)
+        except (PageError, NoPackages) as error:
+            self.page_error = error
+
     async def restart(self, *, patience: float = STOP_SECONDS, **settings: str) -> None:
         """Stop and start again, as `start` does. No patience: as after a power cut."""
         await self.process.stop(patience=patience)
@@ -200,9 +232,11 @@ class StudentServer:
 
     async def close(self) -> None:
         """End it and remove every trace."""
-        await self.process.stop(patience=0)
-        if self._socket is not None:
-            self._socket.close()
+        for process in (self.process, self.backend):
+            await process.stop(patience=0)
+        for listening in (self._socket, self._backend_socket):
+            if listening is not None:
+                listening.close()
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -244,7 +278,8 @@ class StudentServer:
     @property
     def refused_hosts(self) -> list[str]:
         """The hosts elsewhere that it tried to reach."""
-        return [fact["network"] for fact in self.process.facts() if "network" in fact]
+        facts = [*self.process.facts(), *self.backend.facts()]
+        return [fact["network"] for fact in facts if "network" in fact]
 
     def new_log(self) -> str:
         """What the server has printed since the last call; of very much, the end."""
@@ -254,6 +289,17 @@ class StudentServer:
             text = log.read(_LOG_BYTES)
             self._log_seen = end
         return text.decode(errors="replace").replace(f"{self._work}{os.sep}", "")
+
+
+def _listen_anew(old: socket.socket | None) -> socket.socket:
+    """Another port each time, so that no connection of the server before reaches the new one."""
+    if old is not None:
+        old.close()
+    return socket.create_server(("127.0.0.1", 0), backlog=512)
+
+
+def _address(listening: socket.socket) -> str:
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 def _lines_of_json(file: Path) -> list[dict[str, Any]]:

@@ -20,8 +20,10 @@ import jwt
 import pytest
 
 from checkpoints import lesson as lessons
+from checkpoints import page
 from checkpoints.engine.provider import Gate, Provider, Say
 from checkpoints.run import ISSUER_PORTS
+from checkpoints.setup import node
 from tests.engine.clone import ROOT, SECONDS, Clone, finish, survivors
 from tests.engine.hostile import NO_ROUTE
 
@@ -280,7 +282,7 @@ def test_a_port_that_is_taken_is_said_with_another_one(shared_clone: Clone) -> N
         result = finish(shared_clone.start("lesson", "02", PORT=str(port)))
     assert (result.status, result.out) == (2, "")
     assert f"Port {port} is taken" in result.err
-    assert f"make lesson-02 PORT={port % 65000 + 100}\n" in result.err
+    assert f"make lesson-02 PORT={port % 64000 + 1000}\n" in result.err
 
 
 def with_issuer(clone: Clone) -> int:
@@ -394,3 +396,110 @@ async def test_a_lesson_that_is_killed_leaves_no_issuer_behind(start: Start, clo
     assert await asyncio.to_thread(lesson.process.stderr.read) == ""
     with pytest.raises(httpx.ConnectError):
         await keys_of(f"http://127.0.0.1:{port}")
+
+
+SLOW_WORDS = """
+
+import asyncio, os
+from pathlib import Path
+from fastapi.responses import StreamingResponse
+from shared.page import mount_page
+
+mount_page(app, Path(__file__).parent / "page" / "dist")
+
+
+@app.get("/api/mode")
+async def mode() -> list[str]:
+    return [os.environ.get("AUTH_MODE", ""), os.environ.get("CHATKIT_BACKEND", "")]
+
+
+@app.get("/api/words")
+async def words() -> StreamingResponse:
+    async def one_for_each_file():
+        try:
+            for number in range(9):
+                while not Path(os.environ["TMPDIR"], f"word-{number}").exists():
+                    await asyncio.sleep(0.01)
+                yield f"{number}\\n"
+        finally:
+            Path(os.environ["TMPDIR"], "word-end").touch()
+
+    return StreamingResponse(one_for_each_file(), media_type="text/event-stream")
+"""
+
+
+def with_page(clone: Clone) -> Path:
+    """Let lesson 2 have lesson 7's page, and routes to look at. Returns a source of the page."""
+    node.packages(page.REFERENCE)
+    (clone.root / ".workbook").mkdir(exist_ok=True)
+    (clone.root / ".workbook" / "page").symlink_to(node.CACHE)
+    shutil.copytree(page.REFERENCE, clone.app / "page")
+    with (clone.app / "main.py").open("a") as main:
+        main.write(SLOW_WORDS)
+    return clone.app / "page" / "src" / "main.tsx"
+
+
+async def test_a_page_is_built_after_each_save_and_vite_shows_it_at_once(
+    start: Start, clone: Clone, tmp_path: Path
+) -> None:
+    source = with_page(clone)
+    lesson = start()
+    address = str(lesson.http.base_url)
+    assert f"{address}/app/" in await lesson.says("  page ")
+    first = await lesson.http.get("/app/")
+    assert first.status_code == 200
+    hot = (await lesson.says("With hot reload")).split()[-1].removesuffix("/app/")
+
+    # Vite passes everything else on to the server: the stream as it comes, and the end of it.
+    async with httpx.AsyncClient(base_url=hot, timeout=SECONDS) as through_vite:
+        assert "/app/@vite/client" in (await through_vite.get("/app/")).text
+        assert (await through_vite.get("/api/mode")).json() == ["", ""]
+        (tmp_path / "tmp" / "word-0").touch()  # Node sends the headers with the first of the body
+        async with through_vite.stream("GET", "/api/words") as answer:
+            arriving = answer.aiter_lines()
+            for number in range(3):
+                assert await anext(arriving) == str(number)
+                (tmp_path / "tmp" / f"word-{number + 1}").touch()  # only now the next can be said
+        async with asyncio.timeout(SECONDS):
+            while not (tmp_path / "tmp" / "word-end").exists():  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.01)
+
+    good = source.read_text()
+    source.write_text("\nconst = 5;\n")
+    assert "page/src/main.tsx, line 2: " in await lesson.says("The page cannot be built.")
+    assert "shows an older page" in await lesson.says("Mend it and save")
+    assert (await lesson.http.get("/app/")).text == first.text
+    source.write_text(good + "\ndocument.title = 5;\n")
+    await lesson.says("the page is built again")
+    assert "page/src/main.tsx" in await lesson.says("TypeScript: ")
+    assert (await lesson.http.get("/app/")).text != first.text
+    assert not [line for line in lesson.lines if "served again" in line], "Python had no part in it"
+    with (clone.app / "main.py").open("a") as main:
+        main.write("\n")
+    await lesson.says("Saved, and served again after")
+
+    assert await lesson.interrupt() == (0, "")
+    for file in (tmp_path / "tmp").glob("word-*"):
+        file.unlink()
+    assert survivors(tmp_path / "tmp") == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+async def test_a_backend_for_the_frontend_has_a_backend(
+    start: Start, clone: Clone, tmp_path: Path
+) -> None:
+    with_page(clone)
+    lesson = start(AUTH_MODE="bff")
+    assert "AUTH_MODE=bff" in await lesson.says("  page ")
+    await lesson.says("Ctrl-C stops.")
+    mode, backend = (await lesson.http.get("/api/mode")).json()
+    assert mode == "bff"
+    async with httpx.AsyncClient(base_url=backend, timeout=SECONDS) as behind:
+        assert (await behind.get("/api/mode")).json() == ["bearer", ""]
+        with (clone.app / "main.py").open("a") as main:
+            main.write("\n\n@app.get('/api/more')\ndef more() -> int:\n    return 1\n")
+        await lesson.says("Saved, and served again after")
+        assert (await behind.get("/api/more")).json() == 1
+    assert (await lesson.http.get("/api/more")).json() == 1
+    assert await lesson.interrupt() == (0, "")
+    assert survivors(tmp_path / "tmp") == []

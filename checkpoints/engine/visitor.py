@@ -1,0 +1,215 @@
+"""People at a page: a browser, and what somebody sees, types and sends in it.
+
+The page is the student's; the chat's element in it is the workbook's own, and so are the words on its
+buttons.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest_asyncio
+from playwright.async_api import (
+    Browser,
+    Error,
+    Locator,
+    Page,
+    Request,
+    async_playwright,
+    expect,
+)
+
+from checkpoints.engine.plugin import Lab
+from checkpoints.engine.verdict import Failed, NotJudged
+from checkpoints.page import NoPackages
+from checkpoints.setup import browser as browsers
+
+PATIENCE = 10_000  # milliseconds for what a person would wait for
+_ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
+_SHORT = 200  # characters of a page that are shown
+
+WIDE = (1280, 800)
+NARROW = (360, 740)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A Chromium of this machine, without a window."""
+    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    async with async_playwright() as playwright:
+        try:
+            running = await playwright.chromium.launch(
+                executable_path=browsers.find(),
+                args=[*_ARGUMENTS, *(["--no-sandbox"] if as_root else [])],
+            )
+        except Error as error:
+            raise NotJudged(
+                "It needs a browser, and none could be started. Install Chrome or Chromium, or set "
+                f"WORKBOOK_BROWSER to its path. ({str(error).splitlines()[0]})"
+            ) from None
+        yield running
+        await running.close()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request for ChatKit, as the page sent it."""
+
+    url: str
+    headers: dict[str, str]  # names in lower case
+    text: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON in it; empty where there is none."""
+        try:
+            found = json.loads(self.text)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+class Visitor:
+    """One person, in a window of their own: nothing in it is known to the others."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.address = address
+        self.sent: list[Sent] = []
+        """The requests for ChatKit so far."""
+        self.asked: list[str] = []
+        """The addresses of all requests so far."""
+        self.problems: list[str] = []
+        """Errors that the page's code has raised."""
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", self._note)
+
+    def _note(self, request: Request) -> None:
+        self.asked.append(request.url)
+        if request.method == "POST" and request.url.rstrip("/").endswith("chatkit"):
+            self.sent.append(Sent(request.url, request.headers, request.post_data or ""))
+
+    async def open(self, path: str = "") -> None:
+        """Open the page. Raises Failed where the server has none."""
+        response = await self.page.goto(f"{self.address}/app/{path}")
+        if response is None or not response.ok:
+            status = response.status if response else "none"
+            raise Failed(
+                tried="Opened `/app/` in a browser.",
+                observed=f"The status is {status}.",
+                expected="`mount_page(...)` in `app/main.py` serves the page there.",
+                misconception="page-missing",
+            )
+
+    async def sign_in(self, user: str) -> None:
+        """Press the button with their name on it."""
+        button = self.page.get_by_role("button", name=f"Sign in as {user}")
+        await self.until(button.click(timeout=PATIENCE), f"Opened the page to sign in as {user}.")
+
+    async def begin(self, text: str) -> None:
+        """Send a message, and do not wait for the answer."""
+        tried = "Signed in at the page to send a message."
+        await self.until(expect(self.box).to_be_enabled(timeout=PATIENCE), tried)
+        await self.box.fill(text)
+        await self.box.press("Enter")
+
+    async def say(self, text: str) -> None:
+        """Send a message, and wait until the answer has come to its end."""
+        await self.begin(text)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until nothing streams any more."""
+        quiet = expect(self.chat).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+        await self.until(quiet, "Sent a message from the page, and waited for the answer's end.")
+
+    async def until(self, waiting: Awaitable[Any], tried: str) -> None:
+        """Wait for something on the page. Raises Failed, with what is there in its place."""
+        try:
+            await waiting
+        except (AssertionError, Error) as error:
+            if isinstance(error, Error) and "Timeout" not in str(error):
+                raise
+            raise Failed(
+                tried=tried,
+                observed=await self.sees(),
+                expected="Somebody who is signed in finds the chat on the page: the element "
+                "`<openai-chatkit>`, which `<ChatKit control={control} />` draws, with a box for a "
+                "message and their conversation.",
+                misconception="page-broken" if self.problems else "no-chat",
+            ) from None
+
+    async def sees(self) -> str:
+        """What is on the page beside the site itself, in a sentence."""
+        if self.problems:
+            return f"The page's code failed: {self.problems[0]}"
+        aside = self.page.get_by_role("complementary")
+        place = aside if await aside.count() else self.page.locator("body")
+        text = " ".join((await place.first.inner_text()).split())[:_SHORT]
+        return f"It does not come. There is: “{text}”" if text else "There is nothing."
+
+    @property
+    def chat(self) -> Locator:
+        return self.page.locator("openai-chatkit")
+
+    @property
+    def box(self) -> Locator:
+        return self.page.get_by_role("textbox", name="Message", exact=True)
+
+    @property
+    def answers(self) -> Locator:
+        return self.page.get_by_role("group", name="Assistant", exact=True).locator(".parts")
+
+    async def texts(self) -> list[str]:
+        """The answers that are on the page."""
+        return [text.strip() for text in await self.answers.all_inner_texts()]
+
+    async def press(self, name: str) -> None:
+        """Press the button of that name."""
+        await self.page.get_by_role("button", name=name, exact=True).first.click(timeout=PATIENCE)
+
+
+Visit = Callable[..., Awaitable[Visitor]]
+"""`await visit("alice")`: a person who has opened the page and signed in; `None` for nobody."""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(lab: Lab, browser: Browser) -> AsyncIterator[Visit]:
+    """People at the server's page. Raises Failed where the page cannot be built."""
+    match lab.server.page_error:
+        case NoPackages() as error:
+            raise NotJudged(str(error))
+        case None:
+            pass
+        case error:
+            raise Failed(
+                tried="Built your page from its sources.",
+                observed=str(error),
+                expected="Vite can build it: each file can be read, and what it imports is there.",
+                misconception="page-does-not-build",
+            )
+    async with AsyncExitStack() as stack:
+
+        async def visit(user: str | None, path: str = "", size: tuple[int, int] = WIDE) -> Visitor:
+            context = await browser.new_context(
+                locale="en-GB",
+                reduced_motion="reduce",
+                viewport={"width": size[0], "height": size[1]},
+            )
+            stack.push_async_callback(context.close)
+            context.set_default_timeout(PATIENCE)
+            visitor = Visitor(await context.new_page(), lab.server.base_url)
+            if user is not None:
+                await visitor.open(path)
+                await visitor.sign_in(user)
+            return visitor
+
+        yield visit
+
+
+__all__ = ["NARROW", "PATIENCE", "WIDE", "Sent", "Visit", "Visitor", "browser", "visit"]

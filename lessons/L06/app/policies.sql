@@ -1,0 +1,2 @@
+-- Not written yet: lesson 6, “9. A lock in the database”. Until then Postgres shows every row to
+-- whoever asks without a WHERE. SQLite has no policies and does not read this file.

@@ -1,0 +1,1 @@
+-- The policies are made in store.py, for each table of a list.

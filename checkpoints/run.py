@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import socket
 import sys
 import tempfile
 import time
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +19,12 @@ from rich.console import Console
 
 from checkpoints.engine.serve import Spec
 from checkpoints.engine.server import CannotStart, ServerProcess
-from checkpoints.engine.warm import make_starter
+from checkpoints.engine.warm import Starter, make_starter
 from checkpoints.lesson import ANSWERS, STATE, Lesson
+from checkpoints.live_page import LivePage
+from checkpoints.page import has_page
 from checkpoints.saves import saves
+from checkpoints.setup import postgres
 from shared.models import describe_model
 from shared.settings import Settings
 
@@ -31,12 +36,22 @@ _TAKEN = {
     "window. Stop it, or use another port.",
     errno.EACCES: "is not for everybody: the system keeps the low ones for itself.",
 }
+WITH_OWNERS = 6  # the first lesson whose rows have owners, and which may keep them in Postgres
 ISSUER_PORTS = 8100  # and the lesson's number
 _PATIENCE = 3.0  # seconds an old server gets to end: longer than it lets open streams go on
 
 
 class PortTaken(Exception):
     """The port cannot be used. The text says why."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server process, what it is to serve, and where."""
+
+    process: ServerProcess
+    spec: Spec
+    listening: socket.socket
 
 
 def listen(port: int) -> socket.socket:
@@ -49,18 +64,24 @@ def listen(port: int) -> socket.socket:
         raise PortTaken(f"Port {port} {_TAKEN[error.errno]}") from None
 
 
-def database_of(lesson: Lesson) -> Path:
-    """The SQLite file of `make lesson-NN`, unless the environment names another."""
-    named = os.environ.get("CHATKIT_DATABASE")
-    return Path(named).absolute() if named else STATE / "data" / f"{lesson.name}.db"
+def database_of(lesson: Lesson, from_: str | None = None) -> Path:
+    """The SQLite file of `make lesson-NN`, unless the environment names another.
+
+    Lesson 6 changes the tables as it goes on, so there work from elsewhere (`FROM=`) has a file of
+    its own.
+    """
+    if named := os.environ.get("CHATKIT_DATABASE"):
+        return Path(named).absolute()
+    own = lesson.number < WITH_OWNERS or from_ in (None, "mine")
+    name = lesson.name if own else f"{lesson.name}.{str(from_).removeprefix('mistake:')}"
+    return STATE / "data" / f"{name}.db"
 
 
-def run(lesson: Lesson, app: Path, port: int, console: Console) -> None:
-    """Serve until Ctrl-C. Raises PortTaken, SettingsError."""
+def run(lesson: Lesson, app: Path, port: int, database: Path, console: Console) -> None:
+    """Serve until Ctrl-C, storing in `database`. Raises PortTaken, SettingsError."""
     settings = Settings.from_environment()
     listening = listen(port)
     starter = make_starter()
-    database = database_of(lesson)
     database.parent.mkdir(parents=True, exist_ok=True)
     with (
         # Now, so that it starts while the SDKs are being imported.
@@ -81,37 +102,48 @@ def run(lesson: Lesson, app: Path, port: int, console: Console) -> None:
                 "OPENAI_AGENTS_DISABLE_TRACING": "0" if settings.tracing else "1",
             },
         )
-        process = ServerProcess(starter, Path(folder))
+        servers = [Served(ServerProcess(starter, Path(folder)), spec, listening)]
+        page = LivePage(app, port, console) if has_page(app) else None
+        if page and settings.auth_mode == "bff" and not os.environ.get("CHATKIT_BACKEND"):
+            servers = _with_backend(servers[0], starter)
         try:
             if console.is_terminal:
                 console.print("Starting …", end="\r")
             saved = saves(app)
-            serving = asyncio.run(_serve(process, spec, listening, console))
+            if page:
+                page.begin()
+            serving = asyncio.run(_serve(servers, console))
             if serving:
                 sign_in = issuer.url if issuer else settings.issuer
                 _banner(lesson, app, port, settings, sign_in, console)
             for again in saved:
+                if page:
+                    again = page.take(again)
+                    page.look()
                 if issuer and issuer.ended:
                     issuer = None
                     console.print("The identity provider is gone: nobody can sign in.", style="red")
                     console.print("Ctrl-C, and the same command again, starts it anew.")
                 if again:
                     began = time.perf_counter()
-                    asyncio.run(process.stop(patience=_PATIENCE))
-                    serving = asyncio.run(_serve(process, spec, listening, console))
+                    asyncio.run(_stop(servers))
+                    serving = asyncio.run(_serve(servers, console))
                     if serving:
                         took = time.perf_counter() - began
                         console.print(f"Saved, and served again after {took:.2f} s.")
-                elif serving and (ending := process.ending(within=0)):
+                elif serving and (ending := _ending(servers)):
                     serving = False
                     console.print(f"The server is gone: {ending}.", style="red")
                     console.print("Save a file, and it is started again. Ctrl-C ends.")
         except KeyboardInterrupt:
             pass
         finally:
-            asyncio.run(process.stop(patience=_PATIENCE))
+            if page:
+                page.close()
+            asyncio.run(_stop(servers))
             starter.close()
-            listening.close()
+            for one in servers:
+                one.listening.close()
     console.print("\nStopped. What was said is kept; the next start finds it again.")
 
 
@@ -141,13 +173,39 @@ def show_recording(lesson: Lesson, port: int, console: Console) -> None:
     console.print("\nStopped.")
 
 
-async def _serve(
-    process: ServerProcess, spec: Spec, listening: socket.socket, console: Console
-) -> bool:
-    """Start the server; on failure say so, and leave the rest to the next save."""
+def _with_backend(front: Served, starter: Starter) -> list[Served]:
+    """Put a server behind a backend-for-frontend: the same code again, which believes tokens only."""
+    run_folder = Path(front.spec.run_folder, "backend")
+    run_folder.mkdir()
+    listening = listen(0)
+    ours = front.spec.environment
+    spec = replace(
+        front.spec, run_folder=str(run_folder), environment={**ours, "AUTH_MODE": "bearer"}
+    )
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    front = replace(
+        front, spec=replace(front.spec, environment={**ours, "CHATKIT_BACKEND": address})
+    )
+    return [Served(ServerProcess(starter, run_folder), spec, listening), front]
+
+
+async def _stop(servers: list[Served]) -> None:
+    """Stop all. Whoever answers people first, so that nobody is told of a backend that is gone."""
+    for one in reversed(servers):
+        await one.process.stop(patience=_PATIENCE)
+
+
+def _ending(servers: list[Served]) -> str | None:
+    """How one of them came to its end; None where all run."""
+    return next(filter(None, (one.process.ending(within=0) for one in servers)), None)
+
+
+async def _serve(servers: list[Served], console: Console) -> bool:
+    """Start the servers; on failure say so, and leave the rest to the next save."""
     sys.stdout.flush()
     try:
-        await process.start(spec, listening, sys.stdout.fileno())
+        for one in servers:
+            await one.process.start(one.spec, one.listening, sys.stdout.fileno())
     except CannotStart as error:
         console.print(f"The server did not start: {str(error).rstrip('.')}.", style="red")
         console.print("Mend it and save: it will be started again. Ctrl-C ends.")
@@ -170,11 +228,16 @@ def _banner(
     console.print(f"Lesson {lesson.number:02d} · {lesson.title}", style="bold")
     console.print("  open   ", end=" ")
     console.print(f"http://127.0.0.1:{port}/", style="bold")
+    if has_page(app):
+        console.print(f"  page    http://127.0.0.1:{port}/app/  (AUTH_MODE={settings.auth_mode})")
     if lesson.issuer:
         console.print(f"  sign in {sign_in.rstrip('/')}/")
     console.print(f"  read    {lesson.link('').rstrip('#')}")
     console.print(f"  code    {_short(app)}  (save a file, and it is served anew)", soft_wrap=True)
     console.print(f"  model   {describe_model(settings)}", soft_wrap=True)
+    if settings.database_url and lesson.issuer:
+        psql = shutil.which("psql") or str((postgres.find() or Path()) / "psql")
+        console.print(f"  look    {psql} '{settings.database_url}'", soft_wrap=True)
     _print_things_to_try(lesson, console)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import watchfiles
@@ -11,9 +12,10 @@ _LOOK_MS = 250
 _STILL_MS = 20  # without a further change, and a save is complete
 
 
-def saves(*folders: Path, polling: bool | None = None) -> Iterator[bool]:
-    """Watch folders from now on. Yields True after a save, and False while there is none, so that
-    whoever waits can look at other things four times a second.
+def saves(*folders: Path, polling: bool | None = None) -> Iterator[set[Path]]:
+    """Watch folders from now on. Yields the files after a save, and no file while there is none, so
+    that whoever waits can look at other things four times a second. A folder that was replaced
+    counts as a file.
 
     `polling`: look at the files instead of being told; None lets watchfiles decide.
     """
@@ -21,17 +23,20 @@ def saves(*folders: Path, polling: bool | None = None) -> Iterator[bool]:
 
 
 def _saves(
-    folders: Sequence[Path], polling: bool | None, changes: Iterator[bool], known: list[int | None]
-) -> Iterator[bool]:
+    folders: Sequence[Path],
+    polling: bool | None,
+    changes: Iterator[set[Path]],
+    known: list[int | None],
+) -> Iterator[set[Path]]:
     while True:
         changed = next(changes)
         found = _identities(folders)
         if all(found) and found != known:  # `make reset`, or git, has put another folder there
-            changed, changes, known = True, _watch(folders, polling), found
+            changed, changes, known = {*folders}, _watch(folders, polling), found
         yield changed
 
 
-def _watch(folders: Sequence[Path], polling: bool | None) -> Iterator[bool]:
+def _watch(folders: Sequence[Path], polling: bool | None) -> Iterator[set[Path]]:
     changes = watchfiles.watch(
         *folders,
         force_polling=polling,
@@ -42,10 +47,9 @@ def _watch(folders: Sequence[Path], polling: bool | None) -> Iterator[bool]:
     )
     first = next(changes)  # only now it watches
 
-    def all_of_them() -> Iterator[bool]:
-        yield bool(first)
-        for found in changes:
-            yield bool(found)
+    def all_of_them() -> Iterator[set[Path]]:
+        for found in chain([first], changes):
+            yield {Path(file) for _, file in found}
 
     return all_of_them()
 

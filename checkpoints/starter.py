@@ -8,9 +8,10 @@ The rules, by what `lesson.toml` lists:
 * a stub is signature, docstring and a `NotImplementedError` that names the section of the text; one
   that overrides a working method calls `super()` instead (`overrides = true` in the list);
 * an old file gets the imports and the classes that the lesson needs;
-* a file that is not Python comes as it was, or not at all, unless it is `given` or the lesson has a
-  version of its own for the starter, below `starter/`;
-* what the student writes in words begins with the lesson's `template/`, as `work/`.
+* a file that is not Python comes as it was, or not at all, unless it is `given`;
+* a file of which the lesson has a version for the starter, below `starter/`, is that version;
+* what the student writes in words begins with the lesson's `template/`, as `work/`;
+* a page comes with its build, so that it can be seen without Node.
 
 So every starter runs, and behaves as the checkpoint before it.
 """
@@ -19,9 +20,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
+from checkpoints import page
 from checkpoints.lesson import CHECKPOINTS, STATE, Lesson, folder_name
 from checkpoints.stubs import extend, strip, symbols
 from checkpoints.submission import work_files
@@ -31,7 +34,7 @@ def build(lesson: Lesson) -> dict[str, bytes]:
     """Return the starter: path below the lesson's folder → content."""
     files = _read(CHECKPOINTS / folder_name(lesson.number - 1)) if lesson.has_code else {}
     files.update(_changed(lesson, files))
-    return {**files, **_template(lesson)}
+    return {**files, **_page_build(lesson, files), **_template(lesson)}
 
 
 def build_on(lesson: Lesson, before: Path) -> dict[str, bytes]:
@@ -43,7 +46,7 @@ def build_on(lesson: Lesson, before: Path) -> dict[str, bytes]:
     reference = _read(CHECKPOINTS / folder_name(lesson.number - 1))
     made = _changed(lesson, reference)
     files.update({name: content for name, content in made.items() if name not in files})
-    return {**files, **_template(lesson)}
+    return {**files, **_page_build(lesson, files), **_template(lesson)}
 
 
 def _read(folder: Path) -> dict[str, bytes]:
@@ -59,6 +62,26 @@ def _template(lesson: Lesson) -> dict[str, bytes]:
     }
 
 
+def _page_build(lesson: Lesson, files: dict[str, bytes]) -> dict[str, bytes]:
+    """The build of the page in these files; nothing where there is no page, or no means to build it."""
+    if f"app/{page.INDEX}" not in files:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            file = Path(folder, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        try:
+            found = page.built(Path(folder, "app"), beside=lesson.folder / "app" / page.DIST)
+        except (page.PageError, page.NoPackages):
+            return {}
+    return {
+        f"app/{page.DIST}/{file.relative_to(found).as_posix()}": file.read_bytes()
+        for file in sorted(found.rglob("*"))
+        if file.is_file()
+    }
+
+
 def _changed(lesson: Lesson, files: dict[str, bytes]) -> dict[str, bytes]:
     """The files that the lesson touches, with stubs for what is new in them."""
     changed = {}
@@ -66,10 +89,13 @@ def _changed(lesson: Lesson, files: dict[str, bytes]) -> dict[str, bytes]:
     for name in dict.fromkeys(code):
         reference = lesson.checkpoint / name
         listed = [touch for touch in lesson.touches if touch.file == name]
+        begun = lesson.checkpoint / "starter" / name
+        if begun.exists():
+            changed[name] = begun.read_bytes()
+            continue
         if not name.endswith(".py"):
-            begun = lesson.checkpoint / "starter" / name
-            if begun.exists() or any(touch.given for touch in listed):
-                changed[name] = (begun if begun.exists() else reference).read_bytes()
+            if any(touch.given for touch in listed):
+                changed[name] = reference.read_bytes()
             continue
         if not reference.exists():
             continue
@@ -144,7 +170,7 @@ def keep_a_copy(lesson: Lesson, work: Path) -> Path | None:
             folder,
             target / folder.name,
             symlinks=True,
-            ignore=shutil.ignore_patterns("__pycache__"),
+            ignore=shutil.ignore_patterns("__pycache__", "node_modules"),
         )
     return target
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from checkpoints.lesson import ANSWERS, ROOT, STATE, SUBMISSIONS, Lesson
 
 _LEFT_OUT = (
-    "__pycache__", "*.pyc", ".*_cache", ".git", ".venv", "venv", "node_modules", "*.db", "*.db-*",
+    "__pycache__", "*.pyc", ".*_cache", ".git", ".venv", "venv", "node_modules", "dist", "*.db",
+    "*.db-*",
 )  # fmt: skip
 
 
@@ -148,7 +149,7 @@ def build_example(lesson: Lesson, kind: str, name: str) -> Work:
                 shutil.copytree(
                     layer / part,
                     folder / part,
-                    ignore=shutil.ignore_patterns("__pycache__"),
+                    ignore=shutil.ignore_patterns("__pycache__", "node_modules", "dist"),
                     dirs_exist_ok=True,
                 )
     if not lesson.has_code:

@@ -110,6 +110,7 @@ _RULES = _rules(
      recall.earlier),
     (rf"\bwhat (?:do|can|did) you (?:know|remember|recall|see|learn){_GAP}(?:me|my)\b"
      r"|\bwho am i\b", recall.about_user),
+    (r"\b(?:what|which) page\b|\bwhat(?:['’]?s| is)(?: on)? this page\b", recall.page),
     (rf"\bhow (?:many|much|long){_GAP}(?:tokens?|{_CHAT})\b", recall.how_much),
     (_ASK + r"(?:remind me to|remember to)\s+(?P<title>.*)", tooluse.create),
     (_ASK + r"(?:add|create|make|new)\s+(?:me\s+)?(?:(?:an?|the|another|new)\s+)*"

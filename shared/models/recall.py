@@ -22,6 +22,7 @@ _STOPPED = re.compile(
 _SUMMARY = re.compile(
     r"(?:previous |old |earlier )?summary[^:]{0,40}:\s*(?P<text>\S.*)", re.IGNORECASE
 )
+_ADDRESS = re.compile(r"\bhttps?://", re.IGNORECASE)
 _CALLED = re.compile(r"\b(?:[Cc]all me|[Ii](?: am|['’]m) called) (?P<name>\w+)")
 # Without "called" only a capital letter tells a name from "I'm tired".
 _I_AM = re.compile(r"\b(?:I am|I['’]m) (?P<name>[A-Z]\w+)")
@@ -70,6 +71,15 @@ def about_user(_: re.Match[str], reading: Reading) -> Say:
         parts.append(f"This was sent to me about you:\n\n{bullets(reading.facts)}")
     parts.append(numbered_messages(reading.earlier) if reading.earlier else ALONE)
     return Say("\n\n".join(parts))
+
+
+def page(_: re.Match[str], reading: Reading) -> Say:
+    """Which page am I looking at?"""
+    texts = (*reading.instructions, *reading.notes, *reading.earlier)
+    told = [line for text in texts for line in text.splitlines() if _ADDRESS.search(line)]
+    if not told:
+        return Say("Nothing that was sent to me says which page you are looking at.")
+    return Say(f"This was sent to me about the page:\n\n{bullets(told[-1:])}")
 
 
 def how_much(_: re.Match[str], reading: Reading) -> Say:

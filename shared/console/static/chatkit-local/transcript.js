@@ -163,7 +163,7 @@ export class Transcript {
       icon("alert"),
       h("div", {}, h("strong", {}, title), h("div", {}, message)),
       again ? h("button.pill", { type: "button", onclick: () => again() }, "Try again") : null,
-      status === 401 && onSignIn && signInButton(onSignIn),
+      status === 401 && onSignIn ? signInButton(onSignIn) : null,
     );
   }
 

@@ -209,7 +209,7 @@ def _gate(which: Lesson) -> None:
         number = f"{earlier.number:02d}"
         if not progress.passed_at(earlier):
             _give_up(
-                f"Lesson {number} comes first: make check-{number}\n"
+                f"Lesson {number} comes first: make lesson-{number}, then make check-{number}\n"
                 f"To go on all the same: make check-{which.number:02d} FORCE=1"
             )
         if progress.changed_since_pass(earlier):

@@ -57,7 +57,7 @@ def _lesson_of(lesson: Lesson, verdict: Verdict) -> Table:
         ("why", verdict.info.why),
         ("concept", touch.concept),
         ("read", lesson.link(touch.section)),
-        ("hint", f"{touch.hints[0]} (make hint-{lesson.number:02d} shows the next.)"),
+        ("hint", f"{touch.hints[0]} (make hint-{lesson.number:02d} gives more.)"),
     ]
     for name, text in rows:
         if text:

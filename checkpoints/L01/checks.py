@@ -28,14 +28,14 @@ TOPICS = {
 Remark = Callable[[str], None]
 
 
-@check(why="What cannot be read cannot be counted.")
+@check(why="Only answers that are there, and that can be read, are counted.")
 async def check_readable(work: Path) -> None:
     """Your answers can be read."""
     answers = read_answers(LESSON, work, [COMPARISON])
     if not any(mark.given is not None for mark in mark_all(LESSON, answers)):
         raise Failed(
             tried=f"Read `{ANSWERS}`.",
-            observed="It can be read, and not one question has an answer yet.",
+            observed="No question has an answer yet.",
             expected="Answers between the quotes, as many as you are sure of.",
             misconception="not-answered",
         )

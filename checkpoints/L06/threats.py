@@ -19,6 +19,7 @@ from checkpoints.engine import paper, prose
 from checkpoints.engine.verdict import Failed, check
 from checkpoints.L06.kinds import KINDS_OF_ATTACK, Kind
 from checkpoints.L06.sabotage import FILE as TESTS
+from checkpoints.L06.sabotage import check_tests
 
 FILE = "threats.toml"
 ROWS = 8
@@ -60,6 +61,7 @@ class Row:
 
 
 @check(
+    needs=(check_tests,),
     why="Whoever lists the attacks first knows what has to be defended, and what is not tested yet.",
     core=False,
     covers=("LO-018",),

@@ -79,7 +79,8 @@ def page(_: re.Match[str], reading: Reading) -> Say:
     told = [line for text in texts for line in text.splitlines() if _ADDRESS.search(line)]
     if not told:
         return Say("Nothing that was sent to me says which page you are looking at.")
-    return Say(f"This was sent to me about the page:\n\n{bullets(told[-1:])}")
+    line = told[-1].replace("`", "'")  # as code, in which no address becomes a link
+    return Say(f"This was sent to me about the page:\n\n`{line}`")
 
 
 def how_much(_: re.Match[str], reading: Reading) -> Say:

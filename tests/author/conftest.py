@@ -21,7 +21,7 @@ from checkpoints import lesson as lessons
 from checkpoints.lesson import ROOT
 from checkpoints.submission import build_example, examples, own_folders
 
-CLASSES = 2  # that are graded side by side: much of a check is waiting
+CLASSES = 3  # that are graded side by side: much of a check is waiting
 
 _TABLE = pytest.StashKey[dict[int, list[str]]]()
 

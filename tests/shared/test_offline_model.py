@@ -182,7 +182,7 @@ async def test_it_recalls_whatever_was_called_mine_and_the_newest_value_of_it() 
 async def test_it_finds_the_page_in_what_was_sent() -> None:
     note = "Hidden context for the agent (not shown to the user):\nThey look at http://x/team."
     text = await answer([user(note), user("Which page am I looking at?")])
-    assert text == "This was sent to me about the page:\n\n- They look at http://x/team."
+    assert text == "This was sent to me about the page:\n\n`They look at http://x/team.`"
     text = await answer([user("What page is this?")])
     assert text == "Nothing that was sent to me says which page you are looking at."
 

@@ -65,7 +65,11 @@ def assert_sentence(result: Result, *words: str) -> None:
         ("check two", {}, "There is no lesson “two”"),
         ("check 08", {}, "Lesson 08 is not in this edition yet. There is: 01, 02"),
         ("diff 08", {}, "not in this edition"),
-        ("check 02", {}, "Lesson 01 comes first: make lesson-01, then make check-01\nTo go on all the same: make"),
+        (
+            "check 02",
+            {},
+            "Lesson 01 comes first: make lesson-01, then make check-01\nTo go on all the same: make",
+        ),
         ("check 02", {"SUBMISSION": "/nowhere/at/all"}, "/nowhere/at/all is not a folder."),
         ("check 02", {"SUBMISSION": "~nobody-of-this-name/x"}, "is not a folder."),
         ("check 02", {"SUBMISSION": "pyproject.toml"}, "is not a folder."),

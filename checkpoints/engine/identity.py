@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -68,8 +69,13 @@ class Identity(LocalServer):
             return await self._answer(self.issuer.jwks())
 
         async def token(request: Request) -> Response:
-            wanted = await request.json()
-            self.given.append(self.token(wanted["user"], lifetime=self.lifetime))
+            try:
+                user = json.loads(await request.body())["user"]
+            except (ValueError, LookupError, TypeError):
+                user = None
+            if not isinstance(user, str):
+                return JSONResponse({"detail": 'The body must be JSON, {"user": a name}.'}, 400)
+            self.given.append(self.token(user, lifetime=self.lifetime))
             seconds = int(self.lifetime.total_seconds())
             return JSONResponse(
                 {"access_token": self.given[-1], "token_type": "Bearer", "expires_in": seconds}

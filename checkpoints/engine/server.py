@@ -230,6 +230,12 @@ class StudentServer:
         await self.process.stop(patience=patience)
         await self.start(**settings)
 
+    async def stop_backend(self) -> None:
+        """End the server behind, with its port: whoever asks it for something is refused at once."""
+        await self.backend.stop(patience=0)
+        if self._backend_socket is not None:
+            self._backend_socket.close()
+
     async def close(self) -> None:
         """End it and remove every trace."""
         for process in (self.process, self.backend):

@@ -6,22 +6,25 @@ buttons.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+import pytest
 import pytest_asyncio
 from playwright.async_api import (
     Browser,
+    BrowserContext,
     Error,
     Locator,
     Page,
     Request,
     async_playwright,
-    expect,
 )
 
 from checkpoints.engine.plugin import Lab
@@ -30,7 +33,12 @@ from checkpoints.page import NoPackages
 from checkpoints.setup import browser as browsers
 
 PATIENCE = 10_000  # milliseconds for what a person would wait for
-_ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
+_ARGUMENTS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--no-first-run",
+]
 _SHORT = 200  # characters of a page that are shown
 
 WIDE = (1280, 800)
@@ -73,6 +81,13 @@ class Sent:
             return {}
         return found if isinstance(found, dict) else {}
 
+    @property
+    def thread(self) -> str | None:
+        """The thread that it is for; None where it names none."""
+        params = self.body.get("params")
+        found = params.get("thread_id") if isinstance(params, dict) else None
+        return found if isinstance(found, str) else None
+
 
 class Visitor:
     """One person, in a window of their own: nothing in it is known to the others."""
@@ -96,27 +111,33 @@ class Visitor:
 
     async def open(self, path: str = "") -> None:
         """Open the page. Raises Failed where the server has none."""
-        response = await self.page.goto(f"{self.address}/app/{path}")
+        try:
+            # Whoever acts next waits for what they need, and not for the last picture.
+            response = await self.page.goto(f"{self.address}/app/{path}", wait_until="commit")
+            observed = f"The status is {response.status}." if response else "There is no answer."
+        except Error as error:
+            response, observed = None, f"The browser got no page: {_first_line(error)}"
         if response is None or not response.ok:
-            status = response.status if response else "none"
             raise Failed(
                 tried="Opened `/app/` in a browser.",
-                observed=f"The status is {status}.",
+                observed=observed,
                 expected="`mount_page(...)` in `app/main.py` serves the page there.",
-                misconception="page-missing",
+                misconception="page-missing" if response else "server-gone",
             )
+
+    async def reload(self) -> None:
+        """Load the page again, as it is then."""
+        await self.until(self.page.reload(wait_until="commit"), "Loaded the page again.")
 
     async def sign_in(self, user: str) -> None:
         """Press the button with their name on it."""
-        button = self.page.get_by_role("button", name=f"Sign in as {user}")
-        await self.until(button.click(timeout=PATIENCE), f"Opened the page to sign in as {user}.")
+        await self.press(f"Sign in as {user}")
 
     async def begin(self, text: str) -> None:
         """Send a message, and do not wait for the answer."""
-        tried = "Signed in at the page to send a message."
-        await self.until(expect(self.box).to_be_enabled(timeout=PATIENCE), tried)
-        await self.box.fill(text)
-        await self.box.press("Enter")
+        tried = "Signed in at the page, and wrote into the box for a message."
+        await self.until(self.box.fill(text, timeout=PATIENCE), tried)  # waits until it is enabled
+        await self.until(self.box.press("Enter"), tried)
 
     async def say(self, text: str) -> None:
         """Send a message, and wait until the answer has come to its end."""
@@ -125,19 +146,21 @@ class Visitor:
 
     async def settled(self) -> None:
         """Wait until nothing streams any more."""
-        quiet = expect(self.chat).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
-        await self.until(quiet, "Sent a message from the page, and waited for the answer's end.")
+        quiet = self.page.locator('openai-chatkit[aria-busy="false"]')
+        tried = "Sent a message from the page, and waited for the answer's end."
+        await self.until(quiet.wait_for(state="attached", timeout=PATIENCE), tried)
 
     async def until(self, waiting: Awaitable[Any], tried: str) -> None:
         """Wait for something on the page. Raises Failed, with what is there in its place."""
         try:
             await waiting
         except (AssertionError, Error) as error:
+            seen = await self.sees()
             if isinstance(error, Error) and "Timeout" not in str(error):
-                raise
+                seen = f"{_first_line(error)} {seen}"
             raise Failed(
                 tried=tried,
-                observed=await self.sees(),
+                observed=seen,
                 expected="Somebody who is signed in finds the chat on the page: the element "
                 "`<openai-chatkit>`, which `<ChatKit control={control} />` draws, with a box for a "
                 "message and their conversation.",
@@ -148,9 +171,17 @@ class Visitor:
         """What is on the page beside the site itself, in a sentence."""
         if self.problems:
             return f"The page's code failed: {self.problems[0]}"
-        aside = self.page.get_by_role("complementary")
-        place = aside if await aside.count() else self.page.locator("body")
-        text = " ".join((await place.first.inner_text()).split())[:_SHORT]
+        try:
+            async with asyncio.timeout(PATIENCE / 1000):  # a page may be in an endless loop
+                # The chat's own failures stand in its shadow, where roles are found and texts are not.
+                texts = await self.page.get_by_role("alert").all_inner_texts()
+                if not any(texts):
+                    aside = self.page.get_by_role("complementary")
+                    place = aside if await aside.count() else self.page.locator("body")
+                    texts = [await place.first.inner_text()]
+                text = " ".join(" ".join(texts).split())[:_SHORT]
+        except (Error, TimeoutError):
+            return "The page does not answer: it has crashed, or is busy without an end."
         return f"It does not come. There is: “{text}”" if text else "There is nothing."
 
     @property
@@ -171,7 +202,33 @@ class Visitor:
 
     async def press(self, name: str) -> None:
         """Press the button of that name."""
-        await self.page.get_by_role("button", name=name, exact=True).first.click(timeout=PATIENCE)
+        button = self.page.get_by_role("button", name=name, exact=True).first
+        await self.until(button.click(timeout=PATIENCE), f"Looked for the button “{name}”.")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].removesuffix(".") + "."
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    """Whatever a student's page or server does to a check, it is a verdict, and no fault of ours."""
+    try:
+        return (yield)
+    except Error as error:
+        raise Failed(
+            tried="Used your page in a browser.",
+            observed=f"The browser gave up: {_first_line(error)}",
+            expected="The page stays where it is, and answers.",
+            misconception="page-broken",
+        ) from error
+    except (httpx.HTTPError, TimeoutError) as error:
+        raise Failed(
+            tried="Sent a request to your server.",
+            observed=f"There was no answer: {_first_line(error) if str(error) else 'it took too long.'}",
+            expected="Every request is answered.",
+            misconception="server-gone",
+        ) from error
 
 
 Visit = Callable[..., Awaitable[Visitor]]
@@ -201,7 +258,7 @@ async def visit(lab: Lab, browser: Browser) -> AsyncIterator[Visit]:
                 reduced_motion="reduce",
                 viewport={"width": size[0], "height": size[1]},
             )
-            stack.push_async_callback(context.close)
+            stack.push_async_callback(_close, context)
             context.set_default_timeout(PATIENCE)
             visitor = Visitor(await context.new_page(), lab.server.base_url)
             if user is not None:
@@ -212,4 +269,19 @@ async def visit(lab: Lab, browser: Browser) -> AsyncIterator[Visit]:
         yield visit
 
 
-__all__ = ["NARROW", "PATIENCE", "WIDE", "Sent", "Visit", "Visitor", "browser", "visit"]
+async def _close(context: BrowserContext) -> None:
+    with suppress(Error):  # what was in it may have crashed
+        await context.close()
+
+
+__all__ = [
+    "NARROW",
+    "PATIENCE",
+    "WIDE",
+    "Sent",
+    "Visit",
+    "Visitor",
+    "browser",
+    "pytest_pyfunc_call",
+    "visit",
+]

@@ -27,6 +27,7 @@ from checkpoints.L06 import operations, tasks
 from checkpoints.L06.door import knock, require_refused, send, token, welcome
 from checkpoints.L06.isolation import (
     one_conversation,
+    require_names_apart,
     require_own_lists,
     require_session_untouched,
     require_untouchable,
@@ -65,7 +66,8 @@ _SIGNED = (
 )
 _CLAIMED = (
     "`exp`, `iss`, `aud` and `sub` have to be there and to be right: not expired, from this issuer, "
-    "for this server, about somebody (1 to 255 characters). `nbf`, where it is there, has come."
+    "for this server, about somebody (1 to 255 printable characters). `nbf`, where it is there, has "
+    "come."
 )
 _READABLE = "What cannot be read is not good: a 401, as for each other bad token."
 
@@ -206,9 +208,12 @@ async def check_foreign_threads(
     why="A list shows what nobody has asked for by its id.",
     covers=("LO-016", "SC-006"),
 )
-async def check_lists(alice: ChatKit, bob: ChatKit, model: Provider, words: Words) -> None:
+async def check_lists(
+    lab: Lab, alice: ChatKit, bob: ChatKit, model: Provider, words: Words
+) -> None:
     """Lists, their pages and their cursors know only what is the speaker's."""
     await require_own_lists(alice, bob, model, words)
+    await require_names_apart(lab, model, words)
 
 
 @check(

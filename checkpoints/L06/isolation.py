@@ -166,6 +166,40 @@ async def require_session_untouched(
         )
 
 
+async def require_names_apart(lab: Lab, model: Provider, words: Words) -> None:
+    """Names that are nearly equal, or that mean something in SQL, are somebody else's all the same."""
+    long = words.word() * 20  # 160 characters
+    hers = await one_conversation(await lab.person(f"{long}-alice"), model, words)
+    others = {
+        f"{long}-carol": "a name that begins with the same 160 characters",
+        f"{long}-ALICE": "the same name in capital letters",
+        "%": "the name `%`, which stands for anything in a LIKE",
+        "_" * len(f"{long}-alice"): "a name of underscores, which stand for any letter in a LIKE",
+        "o'brien": "the name `o'brien`, which ends a text where it is put into SQL",
+        "x' OR '1'='1": "the name `x' OR '1'='1`, which is a condition where it is put into SQL",
+    }
+    for name, what in others.items():
+        answer = await knock(
+            await lab.person(name), tried=f"Somebody with {what} asked for a list."
+        )
+        if answer.status >= 500:
+            raise Failed(
+                tried=f"Somebody with {what} asked for `threads.list`.",
+                observed=f"The server broke: {answer.short}",
+                expected="Names go to the database as parameters (`?`), never as a part of the SQL.",
+                misconception="names-mixed-up",
+            )
+        if hers.thread in answer.text:
+            raise Failed(
+                tried=f"Somebody began a conversation. Somebody else, with {what}, asked for "
+                "`threads.list`.",
+                observed="The first one's thread is in it.",
+                expected="Users are the same where `sub` is equal, letter by letter, and their names "
+                "go to the database as parameters (`?`), never as a part of the SQL.",
+                misconception="names-mixed-up",
+            )
+
+
 async def require_own_lists(alice: ChatKit, bob: ChatKit, model: Provider, words: Words) -> None:
     """Bob's list has his threads, page by page, and no cursor of alice's is one to go on after."""
     his = [await one_conversation(bob, model, words) for _ in range(3)]

@@ -18,6 +18,7 @@ MOST_FETCHES = 3  # for them: at the start, and for a second thought
 FORGERIES = 40  # key ids that nobody has
 MOST_FOR_FORGERIES = 8  # fetches; one for each would be 40
 PAUSE = 60.0  # seconds on the server's clock, after which it may ask the issuer again
+_AT_ONCE = 5.0  # seconds
 COOLDOWN = 36.0  # real seconds: PyJWT's own client asks every 30 at most, by the machine's clock
 _AGAIN = 0.25  # seconds between two tries
 
@@ -60,6 +61,8 @@ async def require_rotation(lab: Lab) -> None:
     """A new key is believed soon, and the last one as long as the issuer publishes it."""
     old = await lab.person("alice")
     await _require_served(old, "Sent a request with a good token.")
+    unseen = await lab.person("alice")  # whoever remembers tokens has never seen this one
+    began = time.monotonic()
     lab.identity.rotate()
     new = await lab.person("alice")
     tried = "Let the issuer sign with a new key. It publishes the last one too."
@@ -77,6 +80,26 @@ async def require_rotation(lab: Lab) -> None:
         "The issuer publishes that key still, for such tokens are still about.",
         "last-key-lost",
     )
+    if time.monotonic() - began < _AT_ONCE:  # else a second time would take as long again
+        await _require_withdrawn(lab, unseen)
+
+
+async def _require_withdrawn(lab: Lab, old: ChatKit) -> None:
+    """A key that the issuer has taken back is believed no longer, once the keys are fetched anew."""
+    lab.identity.rotate()
+    newest = await lab.person("alice")
+    if not await _believed_soon(lab, newest):
+        return  # how soon a new key is believed has been asked already
+    tried = "Let the issuer sign with a third key. The first one is not published any more."
+    if (await knock(old, tried=tried)).status == 200:
+        raise Failed(
+            tried=f"{tried} Your server fetched the keys and believed a token of the third. Sent one "
+            "of the first.",
+            observed="It was believed.",
+            expected="What was fetched takes the place of the keys that were there. An issuer takes a "
+            "key back when somebody may have stolen it.",
+            misconception="withdrawn-key",
+        )
 
 
 async def _believed_soon(lab: Lab, person: ChatKit) -> bool:

@@ -153,7 +153,8 @@ async def require_expiry_noticed(person: ChatKit, identity: Identity) -> None:
     if again.status == 200 and fresh.status != 200:
         raise Failed(
             tried=tried,
-            observed="It was let in again. Another token that had expired in the same second was not.",
+            observed="It was let in again. Another token, which expired at the same moment and had not "
+            "been sent before, was refused.",
             expected="`exp` is looked at each time, also for a token that was good a minute ago. What "
             "you remember of tokens must end when they do.",
             misconception="exp-unchecked",
@@ -170,6 +171,10 @@ async def require_only_the_token_counts(
     liars = {f"the header `{name}: bob`": alice.sending({**shown, name: "bob"}) for name in LIES}
     liars["the cookie `user_id=bob`"] = alice.sending({**shown, "Cookie": "user_id=bob; user=bob"})
     liars["`?user_id=bob` in the address"] = alice.sending(shown, "?user_id=bob&user=bob")
+    bobs = bob.headers["Authorization"].removeprefix("Bearer ")
+    liars["bob's token as `?access_token=…`"] = alice.sending(
+        shown, f"?access_token={bobs}&token={bobs}"
+    )
     liars["`user_id: bob` in the body"] = alice.sending(shown)
     for lie, liar in liars.items():
         turn = tasks.ToolTurn(script, words, ToolUse("list_tasks", {}))

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm
 
-from checkpoints.engine.identity import Identity
+from checkpoints.engine.identity import AUDIENCE, ELSEWHERE, Identity
 from shared import clock
 
 
@@ -38,7 +38,7 @@ def signatures(identity: Identity, user: str) -> Iterator[Forgery]:
     own_jwk = ECAlgorithm.to_jwk(own.public_key(), as_dict=True)
 
     def signed_by_own_key(**more: Any) -> str:
-        return jwt.encode(claims, own, algorithm="ES256", headers={"kid": key_id, **more})
+        return jwt.encode(claims, own, algorithm="ES256", headers={"kid": key_id} | more)
 
     yield Forgery(
         f"{stranger[0]}.{payload}.{stranger[2]}",
@@ -53,6 +53,12 @@ def signatures(identity: Identity, user: str) -> Iterator[Forgery]:
     yield Forgery(
         signed_by_own_key(jwk=own_jwk),
         "brings the key to check it with in its own header (`jwk`)",
+        "believes-its-key",
+    )
+    identity.elsewhere = {"keys": [own_jwk | {"kid": "elsewhere", "alg": "ES256", "use": "sig"}]}
+    yield Forgery(
+        signed_by_own_key(kid="elsewhere", jku=f"{identity.address}{ELSEWHERE}"),
+        "says in its own header where to fetch the key to check it with (`jku`)",
         "believes-its-key",
     )
     for name in ("none", "None"):
@@ -78,12 +84,17 @@ def signatures(identity: Identity, user: str) -> Iterator[Forgery]:
 
 def claims(identity: Identity, user: str) -> Iterator[Forgery]:
     """Tokens that the issuer did sign, and that are not for this server now."""
-    ago = timedelta(minutes=10)
-    yield Forgery(identity.token(user, lifetime=-ago), "expired ten minutes ago", "exp-unchecked")
+    ago = timedelta(minutes=3)  # clocks may differ by one
+    yield Forgery(identity.token(user, lifetime=-ago), "expired three minutes ago", "exp-unchecked")
     yield Forgery(identity.token(user, exp=None), "never expires: it has no `exp`", "exp-unchecked")
     yield Forgery(
         identity.token(user, aud="another-service"),
         "is meant for another service (`aud`)",
+        "aud-unchecked",
+    )
+    yield Forgery(
+        identity.token(user, aud=f"the-other-{AUDIENCE}-2"),
+        "is meant for a service whose name has yours in it (`aud`)",
         "aud-unchecked",
     )
     yield Forgery(
@@ -92,6 +103,11 @@ def claims(identity: Identity, user: str) -> Iterator[Forgery]:
     yield Forgery(
         identity.token(user, iss="https://elsewhere.example"),
         "names another issuer (`iss`)",
+        "iss-unchecked",
+    )
+    yield Forgery(
+        identity.token(user, iss=f"{identity.address}.evil.example"),
+        "names an issuer whose address begins like the right one's (`iss`)",
         "iss-unchecked",
     )
     yield Forgery(identity.token(user, iss=None), "names no issuer (`iss`)", "iss-unchecked")

@@ -18,6 +18,7 @@ from checkpoints.engine.local import LocalServer
 from shared.issuer import Issuer
 
 AUDIENCE = "task-manager"
+ELSEWHERE = "/elsewhere/jwks.json"
 _LIFETIME = timedelta(days=30)  # a check may let a week pass on the server's clock
 
 
@@ -32,6 +33,8 @@ class Identity(LocalServer):
         """While this is True, nobody gets them."""
         self.stalled = False
         """While this is True, whoever asks for them waits."""
+        self.elsewhere: dict[str, Any] = {"keys": []}
+        """The key set of somebody who is no issuer at all, at `ELSEWHERE`."""
         self.lifetime = _LIFETIME
         """Of the tokens that people sign in for. Negative: they have expired when they are made."""
         self.given: list[str] = []
@@ -68,6 +71,9 @@ class Identity(LocalServer):
             self.fetches += 1
             return await self._answer(self.issuer.jwks())
 
+        async def elsewhere(_: Request) -> Response:
+            return JSONResponse(self.elsewhere)
+
         async def token(request: Request) -> Response:
             try:
                 user = json.loads(await request.body())["user"]
@@ -91,6 +97,7 @@ class Identity(LocalServer):
             routes=[
                 Route("/.well-known/openid-configuration", configuration),
                 Route("/.well-known/jwks.json", jwks),
+                Route(ELSEWHERE, elsewhere),
                 Route("/token", token, methods=["POST"]),
             ],
             middleware=[pages],
@@ -104,4 +111,4 @@ class Identity(LocalServer):
         return JSONResponse(content)
 
 
-__all__ = ["AUDIENCE", "Identity"]
+__all__ = ["AUDIENCE", "ELSEWHERE", "Identity"]

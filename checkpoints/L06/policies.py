@@ -17,6 +17,7 @@ from checkpoints.engine.provider import Call, CallTools, Provider, Reply, ToolUs
 from checkpoints.engine.server import CannotStart
 from checkpoints.engine.verdict import Failed
 from checkpoints.engine.words import Words
+from checkpoints.L06.door import welcome
 from checkpoints.L06.row_security import require_row_security
 from checkpoints.L06.tables import Look, new_rows, still_there
 
@@ -31,6 +32,7 @@ async def require_policies(lab: Lab, cluster: Cluster, model: Provider, words: W
     try:
         async with _on_postgres(lab, urls):
             alice, bob = await lab.person("alice"), await lab.person("bob")
+            await welcome(alice, tried="Started the server on Postgres.")  # it may still fetch keys
             await _threads(alice)  # the tables are made at the first use
             before = look.rows()
             said, threads = await _live(alice, model, words)

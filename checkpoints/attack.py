@@ -50,7 +50,7 @@ def run(lesson: Lesson, url: str | None, console: Console) -> bool:
                 tried += attacks(scene)
     except httpx.HTTPError as error:
         raise AttackError(
-            f"The server stopped answering ({error or type(error).__name__}), after {len(tried)} "
+            f"The server stopped answering ({str(error) or type(error).__name__}), after {len(tried)} "
             "attacks. Its window says why."
         ) from None
     console.print(f"Lesson {lesson.number:02d} · attacks on {url}\n", style="bold")

@@ -272,7 +272,7 @@ async def measure(lesson: Lesson, app: Path, starter: Starter) -> Figures:
     except (TimeoutError, httpx.HTTPError) as error:
         raise Failed(
             tried="Sent messages to your server.",
-            observed=f"An answer did not come to its end ({error or type(error).__name__}).",
+            observed=f"An answer did not come to its end ({str(error) or type(error).__name__}).",
             expected="Every turn comes to an end, and the stream with it.",
         ) from None
     finally:

@@ -111,7 +111,7 @@ def run(lesson: Lesson, port: int, console: Console) -> None:
             signal.pause()
         except httpx.HTTPError as error:
             raise ProxyError(
-                f"The server did not answer: {error or type(error).__name__}."
+                f"The server did not answer: {str(error) or type(error).__name__}."
             ) from None
         except KeyboardInterrupt:
             console.print("\nStopped.")

@@ -93,6 +93,13 @@ async def check_still_works(lab: Lab, alice: ChatKit, model: Provider, words: Wo
             "believed. Its header `kid` says by which of the published keys to check it.",
             misconception="good-token-refused",
         )
+    if answer.status >= 500:
+        raise Failed(
+            tried=tried,
+            observed=f"The server broke: {answer.short}",
+            expected="Status 200 and a list.",
+            misconception="server-broke",
+        )
     await require_streaming(alice, model, words)
     said, thread = await converse(alice, model, words, turns=1)
     device = (await lab.person("alice")).sending(alice.headers)

@@ -49,7 +49,7 @@ async def knock(person: ChatKit, body: Any = LIST, *, tried: str) -> Answer:
             tried=tried,
             observed=f"No answer within {SILENCE_SECONDS:.0f} seconds."
             if isinstance(error, TimeoutError)
-            else f"The server gave no answer ({error or type(error).__name__}).",
+            else f"The server gave no answer ({str(error) or type(error).__name__}).",
             expected="Every request is answered, also one that is refused.",
             misconception="no-answer" if isinstance(error, TimeoutError) else "server-gone",
         ) from None

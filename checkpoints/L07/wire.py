@@ -32,6 +32,10 @@ def require_token(all_sent: list[Sent], question: str, identity: Identity) -> No
     if given not in {f"Bearer {token}" for token in identity.given[-1:]}:
         if not given:
             observed = "It has no header Authorization."
+        elif given in identity.given[-1:]:
+            observed = (
+                "Its header Authorization holds the token without the word `Bearer` before it."
+            )
         elif given in {"Bearer null", "Bearer undefined", "Bearer [object Object]", "Bearer"}:
             observed = f"Its header Authorization is `{given}`."
         else:

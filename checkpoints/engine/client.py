@@ -320,7 +320,7 @@ class ChatKit:
         except httpx.RequestError as error:
             raise Failed(
                 tried=tried,
-                observed=f"The server gave no answer ({error or type(error).__name__}).",
+                observed=f"The server gave no answer ({str(error) or type(error).__name__}).",
                 expected=_STREAMS,
                 misconception="server-gone",
             ) from None
@@ -345,7 +345,7 @@ class ChatKit:
         except (TimeoutError, httpx.RequestError) as error:
             raise Failed(
                 tried=tried,
-                observed=f"The server gave no answer ({error or type(error).__name__}).",
+                observed=f"The server gave no answer ({str(error) or type(error).__name__}).",
                 expected="Status 200 and a JSON body.",
                 misconception="server-gone",
             ) from None

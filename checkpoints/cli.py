@@ -543,9 +543,10 @@ def generate() -> None:
 
     for number in lessons.numbers():
         one = lessons.load(number)
-        if page.has_page(one.checkpoint / "app"):
-            page.packages()  # now, since a starter that is made without them lacks its build
         files = starter.build(one)
+        if page.has_page(one.checkpoint / "app") and not starter.has_page_build(files):
+            page.packages()  # says it where they cannot be had
+            files = starter.build(one)
         starter.keep_a_copy(one, one.folder)  # a student may try this command
         starter.write(files, one.folder)
         (one.checkpoint / "starter.sha256").write_text(starter.manifest(files))

@@ -49,6 +49,11 @@ def build_on(lesson: Lesson, before: Path) -> dict[str, bytes]:
     return {**files, **_page_build(lesson, files), **_template(lesson)}
 
 
+def has_page_build(files: dict[str, bytes]) -> bool:
+    """Whether the page in these files can be seen without Node."""
+    return f"app/{page.DIST}/{page.SOURCES}" in files
+
+
 def _read(folder: Path) -> dict[str, bytes]:
     """The files of `app` in a lesson's folder."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in work_files(folder / "app")}

@@ -182,7 +182,7 @@ async def check_garbage(lab: Lab, alice: ChatKit) -> None:
 
 
 @check(
-    needs=(check_forged_tokens,),
+    needs=(check_garbage,),
     why="A header is as easy to write as a name tag.",
     covers=("LO-016", "SC-006"),
 )

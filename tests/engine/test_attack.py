@@ -137,9 +137,9 @@ async def test_an_error_is_no_refusal_and_no_success(
 ) -> None:
     async with serving(build(BREAKS, tmp_path), starter, issuer) as url:
         assert not run(url, told)
-    broken = rows(told, "broke")
-    assert re.search(r"values that are no token +500", broken[0])
-    assert re.search(r"made-up key ids +500", broken[1])
+    broken = "\n".join(rows(told, "broke"))
+    assert re.search(r"values that are no token +500", broken)
+    assert re.search(r"made-up key ids +500", broken)
     assert "your server's window shows the error" in told.getvalue()
 
 

@@ -408,7 +408,8 @@ def test_whenever_it_is_interrupted_the_old_folder_or_the_new_one_is_whole(
 
 def test_generate_keeps_a_students_work_too(clone: Clone) -> None:
     (clone.app / "server.py").write_text("# mine\n")
-    assert clone.run("generate").status == 0
+    result = clone.run("generate")
+    assert (result.status, result.err) == (0, "")
     [copy] = [one for one in kept_copies(clone) if one.name.startswith("L02")]
     assert (copy / "app" / "server.py").read_text() == "# mine\n"
     assert (clone.app / "server.py").read_text() != "# mine\n"

@@ -65,7 +65,18 @@ async def signed_in(
         raise _unauthorized("Sign in first.", "Bearer")
     try:
         user_id = await user_of(credentials.credentials)
-    except (jwt.InvalidTokenError, ValueError):
+    except (
+        KeyError,
+        ValueError,
+        jwt.ExpiredSignatureError,
+        jwt.ImmatureSignatureError,
+        jwt.InvalidAlgorithmError,
+        jwt.InvalidAudienceError,
+        jwt.InvalidIssuerError,
+        jwt.InvalidSignatureError,
+        jwt.MissingRequiredClaimError,
+        jwt.exceptions.InvalidSubjectError,
+    ):
         # What was wrong with it helps only whoever made it up.
         raise _unauthorized("Sign in again.", 'Bearer error="invalid_token"') from None
     return RequestContext(user_id=user_id)

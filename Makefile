@@ -31,6 +31,7 @@
 ##   make bench        measure the server and the checks   ONLY=server|store|sessions|postgres|commands  WITHOUT=lever
 ##   make generate     write the starters in lessons/ anew
 ##   make record       record lesson 1's conversation anew, from checkpoint 3
+##   make pictures     take the pictures in the texts anew
 ##   make lock         pin the packages anew   UPGRADE=1 takes the newest versions
 ##   make help         show this list
 
@@ -44,7 +45,7 @@ WORKBOOK = @command -v $(firstword $(PYTHON)) >/dev/null || { \
 
 numbers := 01 02 03 04 05 06 07 08
 verbs := lesson check watch hint diff mine start reset measure proxy attack rows grade
-singles := progress doctor postgres test test-quick lint bench generate record lock help
+singles := progress doctor postgres test test-quick lint bench generate record pictures lock help
 each = $(addprefix $(1)-,$(numbers))
 
 .SUFFIXES:
@@ -98,7 +99,7 @@ progress doctor postgres generate record:
 test:
 	$(WORKBOOK) test -- test
 
-test-quick lint bench:
+test-quick lint bench pictures:
 	$(WORKBOOK) author -- $@
 
 lock:

@@ -569,6 +569,13 @@ def record() -> None:
 
 
 @app.command()
+def pictures() -> None:
+    """Authors: take the pictures in the texts anew."""
+    os.environ["RETAKE"] = "1"
+    raise typer.Exit(_run_all([["pytest", "-q", "tests/page/test_pictures.py"]]))
+
+
+@app.command()
 def bench() -> None:
     """Authors: measure what the workbook promises about speed. ONLY=groups WITHOUT=levers"""
     from tests.bench.run import main as run_bench

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -33,12 +32,6 @@ from checkpoints.page import NoPackages
 from checkpoints.setup import browser as browsers
 
 PATIENCE = 10_000  # milliseconds for what a person would wait for
-_ARGUMENTS = [
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--no-first-run",
-]
 _SHORT = 200  # characters of a page that are shown
 
 WIDE = (1280, 800)
@@ -48,12 +41,10 @@ NARROW = (360, 740)
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """A Chromium of this machine, without a window."""
-    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
     async with async_playwright() as playwright:
         try:
             running = await playwright.chromium.launch(
-                executable_path=browsers.find(),
-                args=[*_ARGUMENTS, *(["--no-sandbox"] if as_root else [])],
+                executable_path=browsers.find(), args=browsers.arguments()
             )
         except Error as error:
             raise NotJudged(

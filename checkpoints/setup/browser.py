@@ -14,6 +14,7 @@ from checkpoints.setup.steps import SetupError, install_with_apt, one_at_a_time,
 LOCK = Path(ROOT, "checkpoints", "setup", "browser.lock")
 
 _PROGRAMS = (
+    "chromium-headless-shell",  # shows a page for half the work: it draws no window round it
     "chromium",
     "chromium-browser",
     "google-chrome",
@@ -25,6 +26,15 @@ _MACOS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+)
+# No call home, and no service that a headless run could use.
+_ARGUMENTS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
 )
 _LAUNCH = """
 from playwright.sync_api import sync_playwright
@@ -46,6 +56,12 @@ def find() -> str | None:
     return next(filter(None, on_path), None) or next(in_applications, None)
 
 
+def arguments() -> list[str]:
+    """Its command-line arguments for a headless run. Root has no sandbox, as in most containers."""
+    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return [*_ARGUMENTS, *(["--no-sandbox"] if as_root else [])]
+
+
 def require(lock: int) -> None:
     """Return when there is a browser, installing one if need be. Raises `SetupError`."""
     chosen = os.environ.get("WORKBOOK_BROWSER")
@@ -63,7 +79,7 @@ def require(lock: int) -> None:
     download = [VENV_PYTHON, "-m", "playwright", "install", "chromium-headless-shell"]
     if succeeds(download, lock) and succeeds(playwrights_own, lock):
         return
-    if install_with_apt("chromium", lock) and find():
+    if install_with_apt("chromium-headless-shell", lock) and find():
         return
     raise SetupError(
         "Pages are looked at in a browser, and none could be installed. Install Chrome, or "

@@ -24,8 +24,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from checkpoints.setup import browser as browsers
 from shared.console import mount_console
-from tests.page.browser import MISSING, browser_arguments, find_browser
 from tests.page.server import Crowd, create_app
 
 
@@ -82,12 +82,13 @@ def site() -> Iterator[Site]:
 # Module scope, not session: while Playwright's loop lives, no asynchronous test can run.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = find_browser()
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=path, args=browser_arguments())
+            browser = playwright.chromium.launch(
+                executable_path=browsers.find(), args=browsers.arguments()
+            )
         except Error as error:
-            pytest.fail(f"{MISSING}\n\n{error}" if path is None else str(error), pytrace=False)
+            pytest.fail(f"The page tests need a browser.\n\n{error}", pytrace=False)
         yield browser
         browser.close()
 

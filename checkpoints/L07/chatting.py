@@ -7,11 +7,10 @@ from playwright.async_api import Error
 from checkpoints.engine.lockstep import eventually
 from checkpoints.engine.provider import Gate, Provider, Say
 from checkpoints.engine.verdict import Failed
-from checkpoints.engine.visitor import Visitor
+from checkpoints.engine.visitor import PATIENCE, Visitor
 from checkpoints.engine.words import Words
 
 WORDS = 6
-PATIENCE = 8_000  # milliseconds for one word
 
 
 async def require_answer(visitor: Visitor, model: Provider, words: Words) -> str:

@@ -6,10 +6,7 @@ HTTP, as in the lessons before.
 
 from __future__ import annotations
 
-import asyncio
-import json
-from contextlib import aclosing, suppress
-from typing import Any
+from contextlib import suppress
 
 from playwright.async_api import Error, Route
 
@@ -22,15 +19,12 @@ from checkpoints.engine.provider import Provider, Say
 from checkpoints.engine.verdict import Failed, check
 from checkpoints.engine.visitor import NARROW, PATIENCE, WIDE, Visit, Visitor
 from checkpoints.engine.words import Words
-from checkpoints.L07 import cookie, wire
+from checkpoints.L07 import bff, cookie, script, wire
 from checkpoints.L07.chatting import require_answer, require_seen, require_word_by_word
 from checkpoints.L07.hostile import require_harmless, require_policy
 from checkpoints.L07.metadata import require_believed_in_nothing
 
 LESSON = lessons.load(7)
-
-SCRIPT = "**/chatkit-local/**"
-GIVEN_UP = 15_000  # milliseconds after which a person must know that there is no chat
 
 
 @check(why="Everything else needs a server that runs.", keeps=True)
@@ -246,74 +240,9 @@ async def check_context_is_untrusted(alice: ChatKit, model: Provider, words: Wor
 )
 async def check_script_states(visit: Visit) -> None:
     """A script that is blocked or never comes is told within seconds, and one that is late works."""
-    blocked = await visit(None)
-    await blocked.page.clock.install()
-    await blocked.page.route(SCRIPT, lambda route: route.abort())
-    await blocked.open()
-    await blocked.sign_in("alice")
-    await _require_told(blocked, "The script of the chat was blocked")
-    await blocked.page.unroute(SCRIPT)
-    try:
-        await blocked.press("Try again")
-        await blocked.box.click(timeout=PATIENCE)
-    except (Failed, Error):
-        what = "blocked once, and then “Try again” was pressed"
-        raise _script(what, "The chat did not come.") from None
-
-    lost = await _held_up(visit, asyncio.Event())
-    await lost.page.clock.run_for(GIVEN_UP)
-    await _require_told(lost, "The script of the chat never came")
-
-    arrives = asyncio.Event()
-    late = await _held_up(visit, arrives)
-    arrives.set()
-    there = late.box.click(timeout=PATIENCE)
-    await late.until(there, "The script of the chat came late.")
-
-
-async def _held_up(visit: Visit, arrives: asyncio.Event) -> Visitor:
-    """Somebody who has signed in while the chat's script is still on its way."""
-
-    async def hold(route: Route) -> None:
-        await arrives.wait()
-        with suppress(Error):  # whoever waited may have left
-            await route.continue_()
-
-    person = await visit(None)
-    await person.page.clock.install()
-    await person.page.route(SCRIPT, hold)
-    await person.open()
-    await person.sign_in("alice")
-    signed_in = person.page.get_by_role("button", name="Sign out").wait_for(timeout=PATIENCE)
-    await person.until(signed_in, "Signed in while the chat's script was on its way.")
-    if await person.page.get_by_role("alert").count():
-        raise _script("on its way", "It was called lost at once.")
-    return person
-
-
-async def _require_told(person: Visitor, what: str) -> None:
-    try:
-        await person.page.get_by_role("alert").first.wait_for(timeout=PATIENCE)
-    except Error:
-        seen = await person.sees()
-        raise Failed(
-            tried=f"{what}. Waited {GIVEN_UP // 1000} seconds.",
-            observed=seen,
-            expected="The page says that the chat could not be loaded: `useChatKitScript` returns "
-            '"failed". `customElements.whenDefined` never rejects, so the error event of the script '
-            "and a timer of some seconds have to tell.",
-            misconception="script-failure-hidden",
-        ) from None
-
-
-def _script(what: str, observed: str) -> Failed:
-    return Failed(
-        tried=f"The script of the chat was {what}.",
-        observed=observed,
-        expected='First "loading"; after an error or some seconds "failed"; and whenever the element '
-        'is there after all, "ready". A second try needs a new script element.',
-        misconception="script-states",
-    )
+    await script.require_blocked_told(visit)
+    await script.require_lost_told(visit)
+    await script.require_late_works(visit)
 
 
 @check(
@@ -399,9 +328,8 @@ async def check_csrf(lab: Lab, alice: ChatKit) -> None:
     """With AUTH_MODE=cookie only the own page can send something in somebody's name."""
     await lab.server.restart(AUTH_MODE="cookie")
     try:
-        own = lab.server.base_url
-        async with aclosing(await cookie.signed_in_by_cookie(own)) as http:
-            await cookie.require_own_page_only(http, alice, LESSON.path, own)
+        async with cookie.signed_in_by_cookie(lab.server.base_url) as http:
+            await cookie.require_own_page_only(http, alice, LESSON.path)
     finally:
         await lab.server.restart()
 
@@ -424,48 +352,9 @@ async def check_bff(lab: Lab, visit: Visit, model: Provider, words: Words) -> No
         await cookie.require_good_cookie(alice)
         await cookie.require_unreadable(alice, lab.identity.given)
         await require_word_by_word(alice, model, words)
-        await _require_statuses(lab, model, words)
+        await bff.require_passed_on(lab)
     finally:
         await lab.server.restart()
-
-
-async def _require_statuses(lab: Lab, model: Provider, words: Words) -> None:
-    own = lab.server.base_url
-    path = "/bff/chatkit"
-    headers = {"Origin": own, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
-
-    async def status(http: Any, **request: Any) -> int:
-        content = json.dumps(request).encode()
-        async with asyncio.timeout(20):
-            answer = await http.post(path, content=content, headers=headers)
-        return int(answer.status_code)
-
-    async with aclosing(await cookie.signed_in_by_cookie(own)) as http:
-        listed = {"type": "threads.list", "params": {"limit": 1}}
-        missing = {"type": "threads.get_by_id", "params": {"thread_id": "thr_none"}}
-        _expect(await status(http, **listed), {200}, "a list of threads")
-        _expect(await status(http, **missing), {404}, "a thread that does not exist")
-        _expect(await status(http, type="nonsense"), {400, 422}, "a request that is none")
-        kept = dict(http.cookies)
-        http.cookies.clear()
-        _expect(await status(http, **listed), {401}, "a list of threads without the cookie")
-        name = next(iter(kept))
-        http.cookies.set(name, lab.identity.token("alice", lifetime=-lab.identity.lifetime))
-        _expect(await status(http, **listed), {401}, "a list of threads with an expired token")
-        http.cookies.set(name, kept[name])
-        await lab.server.stop_backend()
-        _expect(await status(http, **listed), {502, 503, 504}, "a list, with the backend gone")
-
-
-def _expect(status: int, good: set[int], what: str) -> None:
-    if status not in good:
-        raise Failed(
-            tried=f"Asked `POST /bff/chatkit` for {what}.",
-            observed=f"Status {status}.",
-            expected=f"{' or '.join(map(str, sorted(good)))}: what the backend says is passed on as it "
-            "is, and a backend that is gone is no fault of the one who asks (502, 503).",
-            misconception="bff-status",
-        )
 
 
 @check(

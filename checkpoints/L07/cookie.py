@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -14,6 +15,8 @@ from checkpoints.engine.identity import Identity
 from checkpoints.engine.verdict import Failed
 from checkpoints.engine.visitor import Visitor
 
+_JSON, _FORM = "application/json", "text/plain"
+_EVIL = "https://evil.example"
 _READABLE = """() => JSON.stringify([
   document.cookie, {...localStorage}, {...sessionStorage},
   Object.values(window).filter((value) => typeof value === "string"),
@@ -49,7 +52,7 @@ async def require_good_cookie(visitor: Visitor) -> None:
 
 async def require_good_login(own: str, identity: Identity) -> None:
     """`POST /api/login` sets a cookie that other sites do not send along, and tells no token."""
-    async with aclosing(_client(own)) as http:
+    async with _client(own) as http:
         answer = await _login(http)
     said = answer.headers.get_list("set-cookie")
     tried = 'Sent `POST /api/login` with {"user": "alice"}, and looked at the answer.'
@@ -71,15 +74,21 @@ async def require_good_login(own: str, identity: Identity) -> None:
         )
 
 
-async def signed_in_by_cookie(own: str) -> httpx.AsyncClient:
+@asynccontextmanager
+async def signed_in_by_cookie(own: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client with alice's cookie, as her browser would have it. Raises Failed."""
-    http = _client(own)
-    try:
+    async with _client(own) as http:
         await _login(http)
-    except BaseException:
-        await http.aclose()
-        raise
-    return http
+        yield http
+
+
+def _own(http: httpx.AsyncClient) -> str:
+    """The origin of the server's own page."""
+    return str(http.base_url).rstrip("/")
+
+
+def _from_own_page(http: httpx.AsyncClient) -> dict[str, str]:
+    return {"Origin": _own(http), "Sec-Fetch-Site": "same-origin"}
 
 
 def _client(own: str) -> httpx.AsyncClient:
@@ -88,11 +97,10 @@ def _client(own: str) -> httpx.AsyncClient:
 
 async def _login(http: httpx.AsyncClient) -> httpx.Response:
     """Sign alice in as her page would. Raises Failed where there is no cookie then."""
-    own = str(http.base_url).rstrip("/")
     answer = await http.post(
         "/api/login",
         json={"user": "alice", "lifetime": 3600},
-        headers={"Origin": own, "Sec-Fetch-Site": "same-origin"},
+        headers=_from_own_page(http),
     )
     if answer.status_code >= 300 or not http.cookies:
         raise Failed(
@@ -105,63 +113,50 @@ async def _login(http: httpx.AsyncClient) -> httpx.Response:
     return answer
 
 
-async def require_own_page_only(
-    http: httpx.AsyncClient, person: ChatKit, path: str, own: str
-) -> None:
+async def require_own_page_only(http: httpx.AsyncClient, person: ChatKit, path: str) -> None:
     """With the cookie, requests from other sites' pages are refused, and change nothing."""
-    good = {"Origin": own, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
     message = json.dumps(person.message("A message that nobody wrote.")).encode()
-
-    async def send(**headers: str) -> httpx.Response:
-        return await http.post(path, content=message, headers={**good, **headers})
-
-    host = own.rsplit(":", 1)[0]
-    foreign: list[tuple[str, dict[str, str]]] = [
-        ("of a page at https://evil.example", {"Origin": "https://evil.example"}),
-        ("of a page without an origin (`Origin: null`)", {"Origin": "null"}),
-        ("of a page at another port of this machine", {"Origin": f"{host}:1"}),
-        ("of a page whose address begins like yours", {"Origin": f"{own}.evil.example"}),
-        ("that the browser calls `Sec-Fetch-Site: cross-site`", {"Sec-Fetch-Site": "cross-site"}),
-        (
-            "of a form on another site, sent as text/plain",
-            {"Origin": "https://evil.example", "Content-Type": "text/plain"},
-        ),
-    ]
-    before = await _threads(http, path, good)
-    for what, headers in foreign:
-        if "Origin" in headers and "Sec-Fetch-Site" not in headers:
-            headers["Sec-Fetch-Site"] = "cross-site" if "evil" in str(headers) else "same-site"
-        answer = await send(**headers)
-        if answer.status_code < 400:
-            raise _believed(what, f"Status {answer.status_code}: it was believed.")
-        if answer.status_code >= 500:
-            raise _believed(what, f"Status {answer.status_code}: the server broke.")
-    # Old browsers say nothing but Origin, and of a form not even that.
-    old: list[tuple[str, dict[str, str]]] = [
-        (
-            "of an old browser, with a foreign Origin and no Sec-Fetch-Site",
-            {"Origin": "https://evil.example", "Content-Type": "application/json"},
-        ),
-        (
-            "of a form in an old browser, which says nothing but text/plain",
-            {"Content-Type": "text/plain"},
-        ),
-    ]
-    for what, headers in old:
-        answer = await http.post(path, content=message, headers=headers)
-        if answer.status_code < 400:
-            raise _believed(what, f"Status {answer.status_code}: it was believed.")
-    if await _threads(http, path, good) != before:
+    before = await _threads(http, path)
+    for whose, headers in _foreign(_own(http)):
+        status = (await http.post(path, content=message, headers=headers)).status_code
+        if not 400 <= status < 500:
+            what = "the server broke" if status >= 500 else "it was believed"
+            raise _believed(whose, f"Status {status}: {what}.")
+    if await _threads(http, path) != before:
         raise _believed("from elsewhere", "It was refused, and stored all the same.")
     await _require_no_foreign_login(http)
 
 
+def _foreign(own: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Requests as the pages of other sites make a browser send them: whose each is, and its headers."""
+
+    def headers(origin: str, site: str, kind: str = _JSON) -> dict[str, str]:
+        return {"Origin": origin, "Sec-Fetch-Site": site, "Content-Type": kind}
+
+    machine = own.rsplit(":", 1)[0]
+    yield f"of a page at {_EVIL}", headers(_EVIL, "cross-site")
+    yield "of a page without an origin (`Origin: null`)", headers("null", "same-site")
+    yield "of a page at another port of this machine", headers(f"{machine}:1", "same-site")
+    yield "of a page whose address begins like yours", headers(f"{own}.evil.example", "cross-site")
+    yield "that the browser calls `Sec-Fetch-Site: cross-site`", headers(own, "cross-site")
+    yield "of a form on another site, sent as text/plain", headers(_EVIL, "cross-site", _FORM)
+    # Old browsers say nothing but Origin, and of a form not even that.
+    yield (
+        "of an old browser, with a foreign Origin and no Sec-Fetch-Site",
+        {"Origin": _EVIL, "Content-Type": _JSON},
+    )
+    yield (
+        "of a form in an old browser, which says nothing but text/plain",
+        {"Content-Type": _FORM},
+    )
+
+
 async def _require_no_foreign_login(http: httpx.AsyncClient) -> None:
-    headers = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    headers = {"Origin": _EVIL, "Sec-Fetch-Site": "cross-site"}
     answer = await http.post("/api/login", json={"user": "bob"}, headers=headers)
     if answer.headers.get("set-cookie"):
         raise Failed(
-            tried="Sent `POST /api/login` as a page at https://evil.example would.",
+            tried=f"Sent `POST /api/login` as a page at {_EVIL} would.",
             observed=f"Status {answer.status_code}, and a cookie.",
             expected="The guard stands before the sign-in, too. Otherwise another site can sign people "
             "in as somebody else, and read later what they have written.",
@@ -169,7 +164,8 @@ async def _require_no_foreign_login(http: httpx.AsyncClient) -> None:
         )
 
 
-async def _threads(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> Any:
+async def _threads(http: httpx.AsyncClient, path: str) -> Any:
+    headers = {**_from_own_page(http), "Content-Type": _JSON}
     asked = json.dumps({"type": "threads.list", "params": {"limit": 100}}).encode()
     answer = await http.post(path, content=asked, headers=headers)
     try:

@@ -55,7 +55,7 @@ async def require_believed_in_nothing(alice: ChatKit, model: Provider, words: Wo
                 expected="An address begins with http:// or https://.",
                 misconception="page-not-checked",
             )
-    await _require_not_stored(alice, model, words, good, order)
+    await _require_not_stored(alice, words, good, order)
 
 
 def _odd(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -73,7 +73,7 @@ def _odd(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 async def _require_not_stored(
-    alice: ChatKit, model: Provider, words: Words, good: dict[str, Any], order: str
+    alice: ChatKit, words: Words, good: dict[str, Any], order: str
 ) -> None:
     request = {**alice.message(words.sentence()), "metadata": {"page": good}}
     await alice.post(request)

@@ -111,7 +111,8 @@ def lesson(
         with _database(which, db):
             run(which, work, port, database_of(which, from_), console)
     except PortTaken as error:
-        _give_up(f"{error} Type: make lesson-{which.number:02d} PORT={port % 64000 + 1000}")
+        other = port + 10 if port < 65_000 else 8010 + which.number
+        _give_up(f"{error} Type the same command with  PORT={other}  at its end.")
 
 
 @contextmanager
@@ -393,8 +394,12 @@ def _short(path: Path) -> str:
 
 
 @app.command()
-def rows(which: Which, from_: From = None) -> None:
+def rows(which: Which, from_: From = None, db: Db = "sqlite") -> None:
     """Show what the lesson's database holds."""
+    if db == "postgres":
+        _give_up(
+            "This shows SQLite files. For Postgres, use the psql command that the banner shows."
+        )
     from checkpoints.rows import print_rows
     from checkpoints.run import database_of
 

@@ -182,7 +182,7 @@ def _ports() -> Finding:
         "Ports",
         None,
         "; ".join(holders) + ".",
-        "Fine if that is a lesson of yours. Else stop it, or: make lesson-02 PORT=9002",
+        "Fine if that is a lesson of yours. Else stop it, or: make lesson-02 PORT=8012",
     )
 
 

@@ -97,6 +97,8 @@ def run(lesson: Lesson, app: Path, port: int, database: Path, console: Console) 
             run_folder=folder,
             environment={
                 **os.environ,
+                "NO_PROXY": _without_proxy("NO_PROXY"),
+                "no_proxy": _without_proxy("no_proxy"),
                 "CHATKIT_DATABASE": str(database),
                 **({"CHATKIT_ISSUER": issuer.url} if issuer else {}),
                 "OPENAI_AGENTS_DISABLE_TRACING": "0" if settings.tracing else "1",
@@ -222,6 +224,11 @@ def _issuer_of(lesson: Lesson, settings: Settings) -> AbstractContextManager[Iss
     return IssuerProcess(settings.audience, port=ISSUER_PORTS + lesson.number)
 
 
+def _without_proxy(name: str) -> str:
+    """The hosts that no proxy is asked for, this machine among them: the issuer and the backend."""
+    return ",".join(filter(None, [os.environ.get(name), "127.0.0.1,localhost"]))
+
+
 def _banner(
     lesson: Lesson, app: Path, port: int, settings: Settings, sign_in: str, console: Console
 ) -> None:
@@ -232,6 +239,9 @@ def _banner(
         console.print(f"  page    http://127.0.0.1:{port}/app/  (AUTH_MODE={settings.auth_mode})")
     if lesson.issuer:
         console.print(f"  sign in {sign_in.rstrip('/')}/")
+        usual = f":{ISSUER_PORTS + lesson.number}"
+        if not sign_in.rstrip("/").endswith(usual):
+            console.print(f"          (where the lesson's text says {usual}, write this address)")
     console.print(f"  read    {lesson.link('').rstrip('#')}")
     console.print(f"  code    {_short(app)}  (save a file, and it is served anew)", soft_wrap=True)
     console.print(f"  model   {describe_model(settings)}", soft_wrap=True)

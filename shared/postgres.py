@@ -3,9 +3,10 @@
 Each transaction names the user whom it works for (`app.user_id`), and the policies go by that. The
 setting ends with the transaction, so a connection of the pool takes nobody's name along to the next.
 
-What waits for one user is one transaction (group commit), and users do not wait for each other. In
-the database too a user's transactions come one after the other, for each takes that user's lock. So
-`transaction()` keeps its promise, "nobody else writes meanwhile", in several processes too.
+What waits for one user is one transaction (group commit), and users do not wait for each other's. In
+the database too a user's writes come one after the other, for each takes that user's lock. So during
+`transaction()` nobody writes for the same user, in several processes too. The maintenance has a lock
+of its own: it does not wait for users.
 """
 
 from __future__ import annotations

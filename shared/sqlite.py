@@ -132,7 +132,7 @@ def move_aside_if_older(file: Path, version: int) -> None:
     logger.warning(
         "The rows of %s have no owners yet. The file is kept as %s, and a new one begins.",
         file.name,
-        aside + file.suffix,
+        file.with_name(aside + file.suffix),
     )
 
 

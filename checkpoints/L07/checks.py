@@ -193,6 +193,7 @@ async def check_page_context(visit: Visit, model: Provider, words: Words) -> Non
     alice = await visit("alice", f"?code={query}#token={fragment}")
     tried = "Opened the board, and sent a message from it."
     await require_answer(alice, model, words)
+    wire.require_page_sent(alice.sent[-1], model, tried, wire.BOARD[0])
     wire.require_page_told(model, tried, "Task board", "/app/", *wire.BOARD)
     wire.require_not_told(
         alice.sent[-1], model, tried, {**secrets, wire.SIXTH: "More than five headings"}
@@ -241,6 +242,7 @@ async def check_context_is_untrusted(alice: ChatKit, model: Provider, words: Wor
 async def check_script_states(visit: Visit) -> None:
     """A script that is blocked or never comes is told within seconds, and one that is late works."""
     await script.require_blocked_told(visit)
+    await script.require_part_told(visit)
     await script.require_lost_told(visit)
     await script.require_late_works(visit)
 

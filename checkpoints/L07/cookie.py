@@ -138,7 +138,6 @@ def _foreign(own: str) -> Iterator[tuple[str, dict[str, str]]]:
     yield "of a page without an origin (`Origin: null`)", headers("null", "same-site")
     yield "of a page at another port of this machine", headers(f"{machine}:1", "same-site")
     yield "of a page whose address begins like yours", headers(f"{own}.evil.example", "cross-site")
-    yield "that the browser calls `Sec-Fetch-Site: cross-site`", headers(own, "cross-site")
     yield "of a form on another site, sent as text/plain", headers(_EVIL, "cross-site", _FORM)
     # Old browsers say nothing but Origin, and of a form not even that.
     yield (

@@ -55,7 +55,21 @@ async def require_believed_in_nothing(alice: ChatKit, model: Provider, words: Wo
                 expected="An address begins with http:// or https://.",
                 misconception="page-not-checked",
             )
+    await _require_nonsense_refused(alice)
     await _require_not_stored(alice, words, good, order)
+
+
+async def _require_nonsense_refused(alice: ChatKit) -> None:
+    for body in (b"{", b"[]", b'"page"', b"\xff"):
+        response = await alice.post(body)
+        if not 400 <= response.status_code < 500:
+            raise Failed(
+                tried=f"Sent a body that is no request: {body!r}",
+                observed=f"Status {response.status_code}.",
+                expected="400, as in lesson 2. The page is read from whatever is sent, and where there "
+                "is none to read, the endpoint says what it says without it.",
+                misconception="body-breaks-server",
+            )
 
 
 def _odd(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -11,6 +11,7 @@ from checkpoints.engine.verdict import Failed
 from checkpoints.engine.visitor import PATIENCE, Visit, Visitor
 
 SCRIPT = "**/chatkit-local/**"
+REST = "**/chatkit-local/element.js"  # what the script loads, and which defines the element
 GIVEN_UP = 15_000  # milliseconds after which a person must know that there is no chat
 
 
@@ -31,6 +32,19 @@ async def require_blocked_told(visit: Visit) -> None:
         raise _wrong_state(what, "The chat did not come.") from None
 
 
+async def require_part_told(visit: Visit) -> None:
+    """A script that came, and could not load the rest of itself, is told."""
+    person = await visit(None)
+    await person.page.clock.install()
+    await person.page.route(REST, lambda route: route.abort())
+    await person.open()
+    await person.sign_in("alice")
+    signed_in = person.page.get_by_role("button", name="Sign out").wait_for(timeout=PATIENCE)
+    await person.until(signed_in, "Signed in.")
+    await person.page.clock.run_for(GIVEN_UP)
+    await _require_told(person, "The script of the chat came, and a file that it loads was blocked")
+
+
 async def require_lost_told(visit: Visit) -> None:
     """A script that never comes is told within seconds."""
     lost = await _held_up(visit, asyncio.Event())
@@ -39,12 +53,16 @@ async def require_lost_told(visit: Visit) -> None:
 
 
 async def require_late_works(visit: Visit) -> None:
-    """A script that is late is waited for."""
+    """A script that comes after the page has given it up still brings the chat."""
     arrives = asyncio.Event()
     late = await _held_up(visit, arrives)
+    await late.page.clock.run_for(GIVEN_UP)
     arrives.set()
-    there = late.box.click(timeout=PATIENCE)
-    await late.until(there, "The script of the chat came late.")
+    try:
+        await late.box.click(timeout=PATIENCE)
+    except Error:
+        what = "late: it came when the page had given it up"
+        raise _wrong_state(what, await late.sees()) from None
 
 
 async def _held_up(visit: Visit, arrives: asyncio.Event) -> Visitor:

@@ -6,7 +6,7 @@ from playwright.async_api import Error
 
 from checkpoints.engine.identity import Identity
 from checkpoints.engine.provider import Provider
-from checkpoints.engine.verdict import Failed
+from checkpoints.engine.verdict import Failed, Slip
 from checkpoints.engine.visitor import PATIENCE, Sent, Visitor
 
 BOARD = ("Release 2.0", "Today", "Waiting for somebody", "This week")
@@ -68,6 +68,21 @@ def heard(model: Provider) -> str:
 def instructed(model: Provider) -> str:
     """The instructions that the model was given last."""
     return "\n".join(call.instructions for call in model.calls[-1:])
+
+
+def require_page_sent(sent: Sent, model: Provider, tried: str, heading: str) -> None:
+    """Where the page has told of itself, the server hands it on. Which half is missing, is said."""
+    if heading in str(sent.body.get("metadata")) and heading not in heard(model) + instructed(
+        model
+    ):
+        raise Failed(
+            tried=tried,
+            observed=f"The page sent “{heading}” in `metadata.page`, and the model was not told.",
+            expected="In `app/main.py` the router takes `on_page(signed_in)`, and `_notes()` in "
+            "`app/history.py` tells the agent.",
+            misconception="page-not-told",
+            slips=[Slip("page-not-told", "app/main.py::<module>")],
+        )
 
 
 def require_page_told(model: Provider, tried: str, *parts: str) -> None:

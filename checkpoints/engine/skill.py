@@ -21,6 +21,7 @@ _LEAST_WORDS = {"Persona": 10, "Questions": 30, "Principles": 30}
 _JUDGED = "Whether it is good advice, a person judges."
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _FRONT = re.compile(r"\A---\n.*?\n---\s*$", re.DOTALL | re.MULTILINE)
+_MARK = re.compile(r"^[\s#*+>|-]*(\d+[.)])?[\s*_]*")  # what makes a line a list item or a heading
 _BLOCK = re.compile(
     r"\s*(?:[-*+]|\d+[.)]|#{1,6}|\|)\s|\s*$"
 )  # what a line begins something new with
@@ -56,12 +57,16 @@ def require_skill(
         for section in SECTIONS
         if (problem := _look(section, skill.sections.get(section), copied))
     ]
-    questions = _questions(skill.sections.get("Questions", ""), "\n".join(copied.values()))
+    asked = _questions(skill.sections.get("Questions", ""))
+    lesson = _plain("\n".join(copied.values()))
+    questions = [one for one in asked if _plain(one) not in lesson]
     if not problems and len(questions) < decisions:
         problems.append(
             f"Questions: there {'is' if len(questions) == 1 else 'are'} {len(questions)} "
             f"decision point{'' if len(questions) == 1 else 's'} of your own, of {decisions}."
         )
+        if borrowed := [f"“{one}?”" for one in asked if one not in questions]:
+            problems.append(f"In the lesson's own words, and so not counted: {', '.join(borrowed)}")
         misconception = "too-few-decisions"
     else:
         misconception = "skill-incomplete"
@@ -145,17 +150,17 @@ def _look(section: str, text: str | None, known: Mapping[str, str]) -> Problem |
     return look_at(text, at_least=_LEAST_WORDS[section], touching={}, known=known)
 
 
-def _questions(section: str, known: str) -> list[str]:
-    """The blocks of a section that are questions, each once, without those that stand in `known`."""
+def _questions(section: str) -> list[str]:
+    """The blocks of a section that are questions, each once, as far as the question mark."""
     blocks: list[str] = []
     for line in section.splitlines():
         if _BLOCK.match(line) or not blocks:
             blocks.append(line)
         else:
             blocks[-1] += f" {line}"
-    asked = [_plain(block.split("?")[0]) for block in blocks if "?" in block]
-    template = _plain(known)
-    return [one for one in dict.fromkeys(asked) if len(one.split()) > 2 and one not in template]
+    asked = [_MARK.sub("", block.split("?")[0]).strip() for block in blocks if "?" in block]
+    each = {_plain(one): one for one in asked}
+    return [one for plain, one in each.items() if len(plain.split()) > 2]
 
 
 def _plain(text: str) -> str:

@@ -143,6 +143,7 @@ _TRACEBACK = re.compile(
     r"([A-Za-z_][\w.]*(?::.*)?)",  # the exception
     re.MULTILINE,
 )
+_ANSWERED = re.compile(r"(chatkit\.store\.)?NotFoundError\b")
 _FRAME = re.compile(r'^  File "(app/[^"]+)", line \d+.*\n(?:    .*\n)*', re.MULTILINE)
 
 
@@ -160,7 +161,8 @@ def in_other_words(traceback: str) -> str | None:
 
 def student_traceback(log: str) -> str | None:
     """The student's own frames of the last traceback in a log, and the error; None without one."""
-    found = list(_TRACEBACK.finditer(log))
+    # NotFoundError is an answer, 404: the checks ask for what is not there, and somebody looks.
+    found = [one for one in _TRACEBACK.finditer(log) if not _ANSWERED.match(one[2])]
     if not found:
         return None
     # An error wrapped into others is told by the one that touched the student's code.

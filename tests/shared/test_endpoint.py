@@ -33,6 +33,7 @@ from chatkit.types import (
 from fastapi import FastAPI, Header, HTTPException
 
 from shared import clock
+from shared.any_database import DatabaseError
 from shared.context import RequestContext
 from shared.endpoint import chatkit_router
 from shared.store import SQLiteStore
@@ -122,6 +123,9 @@ def request(operation: str, **params: Any) -> Json:
 def message(text: str = "Hi.", **more: Any) -> Json:
     content = [{"type": "input_text", "text": text}]
     return {"content": content, "attachments": [], "inference_options": {}, **more}
+
+
+TAG: Json = {"type": "input_tag", "id": "t", "text": "you", "data": {}, "interactive": False}
 
 
 def frames(body: str) -> list[Json]:
@@ -337,6 +341,22 @@ async def test_a_client_tool_reports_back_once(file: Path) -> None:
         assert_refused(await http.post("/chatkit", json=body), 409)
 
 
+async def test_a_database_that_is_gone_is_a_503_without_its_name(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Gone(Talk):
+        async def process(
+            self, request: str | bytes | bytearray, context: RequestContext
+        ) -> StreamingResult | NonStreamingResult:
+            raise DatabaseError(f"The database {file} cannot be opened.")
+
+    async with client(Gone(file)) as http:
+        response = await http.post("/chatkit", json=request("threads.list"))
+        assert_refused(response, 503)
+    assert str(file) not in response.text
+    assert str(file) in caplog.text
+
+
 async def test_a_fault_of_the_server_is_not_blamed_on_the_request(file: Path) -> None:
     class Broken(Talk):
         async def process(
@@ -380,6 +400,7 @@ NOT_OFFERED = [
     request("attachments.delete", attachment_id="atc_1"),
     request("input.transcribe", audio_base64="", mime_type="audio/webm"),
     request("threads.create", input=message(attachments=["atc_1"])),
+    request("threads.create", input=message(content=[TAG])),
     request("threads.add_user_message", **NOWHERE, input=message(attachments=["atc_1"])),
     request("threads.custom_action", **NOWHERE, action={"type": "press"}),
     request("threads.sync_custom_action", **NOWHERE, action={"type": "press"}),

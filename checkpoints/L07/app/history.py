@@ -127,8 +127,8 @@ def _notes(thread: ThreadMetadata, context: RequestContext) -> list[TResponseInp
     if summary := thread.metadata.get("summary"):
         known.append(f"The conversation so far, in short: {summary['text']}")
     if isinstance(context, ChatContext) and context.page:
-        # As JSON, so that a title cannot close its quotation marks and go on as ours.
-        page = shorten(context.page.model_dump_json(), LONGEST)
+        # On one line, so that no title can begin one that looks like ours.
+        page = " ".join(shorten(context.page.model_dump_json(), LONGEST).split())
         known.append(f"Their browser says, unverified, that they look at this page: {page}")
     if not known:
         return []

@@ -14,7 +14,7 @@ from app.cookies import SessionCookie, own_page_only
 from shared.endpoint import MAX_BODY_BYTES
 from shared.settings import get_settings
 
-# These speak of one connection, and there are two.
+# Of one connection, and there are two; and what our own server adds.
 HOP_BY_HOP = {"connection", "date", "keep-alive", "server", "transfer-encoding"}
 
 # One client for all: a new one for each request would connect anew each time. An answer holds its

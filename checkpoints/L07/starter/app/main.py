@@ -41,7 +41,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     await database.close()
 
 
-app = FastAPI(title="Task Manager", lifespan=lifespan)
+# No /docs: that page runs scripts from elsewhere, and could use the cookie.
+app = FastAPI(title="Task Manager", lifespan=lifespan, openapi_url=None)
 app.include_router(chatkit_router(server, signed_in))
 mount_page(app, Path(__file__).parent / "page" / "dist")
 mount_console(app)

@@ -17,7 +17,7 @@ HEADINGS = 5
 
 
 class PageContext(BaseModel):
-    """The page that the user looks at. What is too long is cut; a wrong URL or type is an error."""
+    """The page that the user looks at. Long texts are cut; a wrong URL or type is an error."""
 
     url: str  # it takes any text, and any length of it: section 7
     title: str = ""

@@ -44,7 +44,7 @@ export class Client {
     try {
       response = await send(url, {
         method: "POST",
-        headers: { "Content-Type": "application/json" },
+        headers: new Headers({ "Content-Type": "application/json" }),
         body: JSON.stringify({ type, params }),
         signal,
       });

@@ -7,7 +7,7 @@ export interface PageContext {
 
 const HEADINGS = 5;
 
-/** Describe the page as it is now. Nothing that somebody typed is in it. */
+/** Describe the page as it is now. No form field is in it. */
 export function pageContext(): PageContext {
   const headings = [...document.querySelectorAll<HTMLElement>("h1, h2, h3")];
   return {

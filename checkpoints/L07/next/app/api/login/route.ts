@@ -16,7 +16,7 @@ export async function POST(request: Request): Promise<Response> {
   } catch {
     return refused(503, "The issuer does not answer. Is it running?");
   }
-  if (!answer.ok) return refused(400, "The issuer does not know that user.");
+  if (!answer.ok) return refused(400, "The issuer gives no token for that.");
   const { access_token, expires_in } = await answer.json();
   (await cookies()).set(COOKIE, access_token, {
     httpOnly: true,

@@ -46,7 +46,7 @@ class KeySet:
             async with httpx.AsyncClient(timeout=2) as client:
                 response = (await client.get(self._url)).raise_for_status()
             keys = jwt.PyJWKSet.from_dict(response.json()).keys
-        except (httpx.HTTPError, ValueError, jwt.PyJWTError) as error:
+        except (httpx.HTTPError, jwt.PyJWTError, AttributeError, TypeError, ValueError) as error:
             logger.warning("The keys of %s could not be fetched: %r", self._url, error)
         else:
             self._keys = {key.key_id: key for key in keys if key.key_id}

@@ -20,7 +20,7 @@ router = APIRouter()
 @router.post("/bff/chatkit", dependencies=[Depends(own_page_only)], max_body_size=MAX_BODY_BYTES)
 async def forward(request: Request, session: SessionCookie = None) -> StreamingResponse:
     """Send the request on, and the answer back as it comes."""
-    if not session:
+    if not session or not session.isascii() or not session.isprintable():
         raise HTTPException(401, "Sign in first.", {"WWW-Authenticate": "Bearer"})
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {session}"}
     url = get_settings().backend + "/chatkit"

@@ -11,10 +11,11 @@ import httpx
 from fastapi import APIRouter, Cookie, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, ValidationError
 
 from app.auth import signed_in
 from shared.context import RequestContext
+from shared.endpoint import MAX_BODY_BYTES
 from shared.settings import get_settings
 
 COOKIE = "session"
@@ -26,7 +27,15 @@ class SignIn(BaseModel):
     """Who wants to sign in, and for how many seconds."""
 
     user: str
-    lifetime: int = 3600
+    lifetime: Annotated[int, Field(le=86_400)] = 3600
+
+
+async def wanted_sign_in(request: Request) -> SignIn:
+    """Read who wants to sign in. FastAPI would send back what is wrong, and breaks at some of it."""
+    try:
+        return SignIn.model_validate_json(await request.body())
+    except ValidationError:
+        raise HTTPException(400, "Say who signs in.") from None
 
 
 async def own_page_only(
@@ -36,7 +45,7 @@ async def own_page_only(
     if request.method in {"GET", "HEAD"}:
         return await go_on(request)
     origin = request.headers.get("origin")
-    site = request.headers.get("sec-fetch-site", "same-origin")  # only old browsers do not say
+    site = request.headers.get("sec-fetch-site", "same-origin")  # else plain HTTP, or a program
     own = f"{request.url.scheme}://{request.headers.get('host')}"
     # Another port is the same site, and gets the cookie too, but is another origin.
     if site != "same-origin" or origin not in {None, own}:
@@ -66,7 +75,7 @@ async def login(wanted: SignIn, request: Request, response: Response) -> dict[st
     except httpx.HTTPError:
         raise HTTPException(503, "The issuer does not answer. Is it running?") from None
     if answer.status_code != 200:
-        raise HTTPException(400, "The issuer does not know that user.")
+        raise HTTPException(400, "The issuer gives no token for that.")
     token = answer.json()
     response.set_cookie(
         COOKIE,

@@ -45,7 +45,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     await database.close()
 
 
-app = FastAPI(title="Task Manager", lifespan=lifespan)
+# No /docs: that page runs scripts from elsewhere, and could use the cookie.
+app = FastAPI(title="Task Manager", lifespan=lifespan, openapi_url=None)
 speaker = cookies.cookie_user if settings.auth_mode == "cookie" else signed_in
 app.include_router(chatkit_router(server, on_page(speaker)))
 if settings.auth_mode != "bearer":

@@ -21,7 +21,7 @@ Line = Annotated[str, AfterValidator(lambda text: " ".join(text.split())[:LONGES
 
 
 class PageContext(BaseModel):
-    """The page that the user looks at. What is too long is cut; a wrong URL or type is an error."""
+    """The page that the user looks at. Long texts are cut; a wrong URL or type is an error."""
 
     url: Annotated[str, Field(max_length=500)]
     title: Line = ""

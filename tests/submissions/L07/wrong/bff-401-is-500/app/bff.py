@@ -14,7 +14,7 @@ from app.cookies import SessionCookie, own_page_only
 from shared.endpoint import MAX_BODY_BYTES
 from shared.settings import get_settings
 
-# These speak of one connection, and there are two.
+# Of one connection, and there are two; and what our own server adds.
 HOP_BY_HOP = {"connection", "date", "keep-alive", "server", "transfer-encoding"}
 
 # One client for all: a new one for each request would connect anew each time. An answer holds its
@@ -28,7 +28,7 @@ router = APIRouter()
 @router.post("/bff/chatkit", dependencies=[Depends(own_page_only)], max_body_size=MAX_BODY_BYTES)
 async def forward(request: Request, session: SessionCookie = None) -> StreamingResponse:
     """Send the request on, and the answer back as it comes."""
-    if not session:
+    if not session or not session.isascii() or not session.isprintable():
         raise HTTPException(401, "Sign in first.", {"WWW-Authenticate": "Bearer"})
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {session}"}
     url = get_settings().backend + "/chatkit"

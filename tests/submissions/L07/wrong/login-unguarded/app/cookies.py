@@ -9,10 +9,11 @@ from typing import Annotated
 import httpx
 from fastapi import APIRouter, Cookie, Depends, HTTPException, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, ValidationError
 
 from app.auth import signed_in
 from shared.context import RequestContext
+from shared.endpoint import MAX_BODY_BYTES
 from shared.settings import get_settings
 
 COOKIE = "session"
@@ -24,13 +25,21 @@ class SignIn(BaseModel):
     """Who wants to sign in, and for how many seconds."""
 
     user: str
-    lifetime: int = 3600
+    lifetime: Annotated[int, Field(le=86_400)] = 3600
+
+
+async def wanted_sign_in(request: Request) -> SignIn:
+    """Read who wants to sign in. FastAPI would send back what is wrong, and breaks at some of it."""
+    try:
+        return SignIn.model_validate_json(await request.body())
+    except ValidationError:
+        raise HTTPException(400, "Say who signs in.") from None
 
 
 def own_page_only(request: Request) -> None:
     """Refuse what another site's page made the browser send (CSRF)."""
     origin = request.headers.get("origin")
-    site = request.headers.get("sec-fetch-site", "same-origin")  # only old browsers do not say
+    site = request.headers.get("sec-fetch-site", "same-origin")  # else plain HTTP, or a program
     own = f"{request.url.scheme}://{request.headers.get('host')}"
     # Another port is the same site, and gets the cookie too, but is another origin.
     if site != "same-origin" or origin not in {None, own}:
@@ -61,7 +70,7 @@ async def login(wanted: SignIn, request: Request, response: Response) -> dict[st
     except httpx.HTTPError:
         raise HTTPException(503, "The issuer does not answer. Is it running?") from None
     if answer.status_code != 200:
-        raise HTTPException(400, "The issuer does not know that user.")
+        raise HTTPException(400, "The issuer gives no token for that.")
     token = answer.json()
     response.set_cookie(
         COOKIE,

@@ -7,7 +7,7 @@ export interface PageContext {
 
 const HEADINGS = 5;
 
-/** Describe the page as it is now. Nothing that somebody typed is in it. */
+/** Describe the page as it is now. No form field is in it. */
 export async function pageContext(): Promise<PageContext> {
   await new Promise((ready) => setTimeout(ready, 0)); // React may be drawing
   const headings = [...document.querySelectorAll<HTMLElement>("h1, h2, h3")];

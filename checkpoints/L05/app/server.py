@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from agents import Agent, Runner
 from chatkit.agents import AgentContext, stream_agent_response
 from chatkit.server import ChatKitServer, NonStreamingResult, StreamingResult
+from chatkit.store import NotFoundError
 from chatkit.types import NoticeEvent, ThreadMetadata, ThreadStreamEvent, UserMessageItem
 
 from app.history import History
@@ -40,6 +41,10 @@ class TaskServer(ChatKitServer[RequestContext]):
             thread_id = None
             created = {"type": "threads.create", "params": {"input": asked["params"]["input"]}}
             request = json.dumps(created)
+        if asked["type"] == "threads.delete" and thread_id in self.turns:
+            with suppress(NotFoundError):  # who may not see a thread may not stop it either
+                await self.store.load_thread(thread_id, context)
+                await self.turns.stop(thread_id)
         result = await super().process(request, context)
         if not isinstance(result, StreamingResult):
             return result

@@ -76,6 +76,11 @@ class Turns:
             turn.task.add_done_callback(lambda _: self._running.pop(thread_id))
         return turn
 
+    async def stop(self, thread_id: str) -> None:
+        """End the turn that runs in this thread, if one does."""
+        if turn := self._running.get(thread_id):
+            await turn.stop()
+
     async def stop_all(self) -> None:
         """End every turn. For the server's shutdown."""
         await asyncio.gather(*(turn.stop() for turn in self._running.values()))

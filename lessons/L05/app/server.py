@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from agents import Agent, Runner
 from chatkit.agents import AgentContext, stream_agent_response
 from chatkit.server import ChatKitServer, NonStreamingResult, StreamingResult
-from chatkit.store import Store
+from chatkit.store import NotFoundError, Store
 from chatkit.types import NoticeEvent, ThreadMetadata, ThreadStreamEvent, UserMessageItem
 
 from app.history import History

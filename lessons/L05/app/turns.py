@@ -81,3 +81,9 @@ class Turns:
         raise NotImplementedError(
             "__contains__() is not written yet: lesson 5, “7. Clean up behind them”."
         )
+
+    async def stop(self, thread_id: str) -> None:
+        """End the turn that runs in this thread, if one does."""
+        raise NotImplementedError(
+            "stop() is not written yet: lesson 5, “7. Clean up behind them”."
+        )

@@ -291,11 +291,11 @@ async def check_cookie_mode(lab: Lab, visit: Visit, model: Provider, words: Word
     """With AUTH_MODE=cookie the token is in a cookie that no script can read, and all works."""
     await lab.server.restart(AUTH_MODE="cookie")
     try:
+        await cookie.require_good_login(lab.server.base_url, lab.identity)
         alice = await visit("alice")
         await require_answer(alice, model, words)
         await cookie.require_good_cookie(alice)
         await cookie.require_unreadable(alice, lab.identity.given)
-        await cookie.require_good_login(lab.server.base_url, lab.identity)
         if "authorization" in alice.sent[-1].headers:
             raise Failed(
                 tried="Sent a message from the page, with AUTH_MODE=cookie.",

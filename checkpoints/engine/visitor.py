@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ from playwright.async_api import (
 )
 
 from checkpoints.engine.plugin import Lab
-from checkpoints.engine.verdict import Failed, NotJudged
-from checkpoints.page import NoPackages
+from checkpoints.engine.verdict import Failed, NotJudged, Slip
+from checkpoints.page import NoPackages, PageError
 from checkpoints.setup import browser as browsers
 
 PATIENCE = 10_000  # milliseconds for what a person would wait for
@@ -222,6 +223,11 @@ def pytest_pyfunc_call() -> Generator[None, object, object]:
         ) from error
 
 
+def _named(error: PageError) -> list[str]:
+    """The source file to look at: of one that imports what is not there, the one that lacks it."""
+    return re.findall(r"src/[\w./-]+\.tsx?", str(error))[-1:]
+
+
 Visit = Callable[..., Awaitable[Visitor]]
 """`await visit("alice")`: a person who has opened the page and signed in; `None` for nobody."""
 
@@ -240,6 +246,7 @@ async def visit(lab: Lab, browser: Browser) -> AsyncIterator[Visit]:
                 observed=str(error),
                 expected="Vite can build it: each file can be read, and what it imports is there.",
                 misconception="page-does-not-build",
+                slips=[Slip("page-does-not-build", f"app/page/{file}") for file in _named(error)],
             )
     async with AsyncExitStack() as stack:
 

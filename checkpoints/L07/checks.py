@@ -242,8 +242,8 @@ async def check_context_is_untrusted(alice: ChatKit, model: Provider, words: Wor
 async def check_script_states(visit: Visit) -> None:
     """A script that is blocked or never comes is told within seconds, and one that is late works."""
     await script.require_blocked_told(visit)
-    await script.require_part_told(visit)
     await script.require_lost_told(visit)
+    await script.require_part_told(visit)
     await script.require_late_works(visit)
 
 

@@ -25,6 +25,7 @@ from checkpoints.L07.hostile import require_harmless, require_policy
 from checkpoints.L07.metadata import require_believed_in_nothing
 
 LESSON = lessons.load(7)
+MOST_TRIES = 5  # of a request that the server refuses
 
 
 @check(why="Everything else needs a server that runs.", keeps=True)
@@ -157,8 +158,11 @@ async def check_expired_token(lab: Lab, visit: Visit, model: Provider, words: Wo
     alice = await visit("alice")
     await require_answer(alice, model, words)
     expired = lab.identity.token("alice", lifetime=-lab.identity.lifetime)
+    asked = 0
 
     async def too_late(route: Route) -> None:
+        nonlocal asked
+        asked += 1
         headers = {**route.request.headers, "authorization": f"Bearer {expired}"}
         with suppress(Error):  # whoever waited may have left
             await route.continue_(headers=headers)
@@ -176,7 +180,18 @@ async def check_expired_token(lab: Lab, visit: Visit, model: Provider, words: Wo
             "The page then says that the sign-in has run out.",
             misconception="401-ignored",
         ) from None
+    await alice.page.evaluate(  # as long as that takes: who sends it again and again, does so now
+        "async () => { for (let n = 0; n < 50; n++) await fetch('/api/config'); }"
+    )
     await alice.page.unroute("**/chatkit")
+    if asked > MOST_TRIES:
+        raise Failed(
+            tried="Sent a message from the page with a token that had expired. The server said 401.",
+            observed=f"The page asks to sign in, and has sent the same request {asked} times.",
+            expected="What the server has refused it refuses again. Your `fetch` calls "
+            "`onUnauthorized()` and returns the response; who signs in says it once more.",
+            misconception="401-repeated",
+        )
     await alice.sign_in("alice")
     await _say_with_token(alice, lab, model, words)
 

@@ -369,6 +369,8 @@ async def check_bff(lab: Lab, visit: Visit, model: Provider, words: Words) -> No
         await cookie.require_good_cookie(alice)
         await cookie.require_unreadable(alice, lab.identity.given)
         await require_word_by_word(alice, model, words)
+        async with cookie.signed_in_by_cookie(lab.server.base_url) as http:
+            await cookie.require_own_page_only(http, await lab.person("alice"), bff.PATH)
         await bff.require_passed_on(lab)
     finally:
         await lab.server.restart()

@@ -48,6 +48,14 @@ async def require_believed_in_nothing(alice: ChatKit, model: Provider, words: Wo
                 "most: what a stranger sends must not fill the window.",
                 misconception="page-not-cut",
             )
+        if order in told and order not in str(metadata):
+            raise Failed(
+                tried=tried,
+                observed="The model was told of the page of an earlier request.",
+                expected="Each request speaks for itself: what the last one said may be another "
+                "person's page.",
+                misconception="page-of-another-request",
+            )
         if "javascript:" in told:
             raise Failed(
                 tried=tried,

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from checkpoints import lesson as lessons
-from checkpoints.attacks import Attack, Outcome, Scene, attacks
+from checkpoints.L06.attacks import LIST, Attack, Outcome, Scene, attacks
+from checkpoints.L06.signing import KeyServer, RunningIssuer
 from checkpoints.lesson import Lesson
 from checkpoints.run import ISSUER_PORTS
 
@@ -43,11 +44,15 @@ def run(lesson: Lesson, url: str | None, console: Console) -> bool:
     tried: list[Attack] = []
     once = httpx.Limits(max_keepalive_connections=0)  # a server may hang up after an attack
     try:
-        with httpx.Client(timeout=_PATIENCE, trust_env=False, verify=False, limits=once) as http:
-            scene = _reach(lesson, url, issuer, http)
+        with (
+            httpx.Client(timeout=_PATIENCE, trust_env=False, verify=False, limits=once) as http,
+            KeyServer() as elsewhere,
+        ):
+            scene = _reach(lesson, url, RunningIssuer(issuer, http, elsewhere), http)
             with scene, console.status("Attacking …"):
                 _require_thread(scene)
-                tried += attacks(scene)
+                for one in attacks(scene):  # an error on the way says how many there were
+                    tried.append(one)
     except httpx.HTTPError as error:
         raise AttackError(
             f"The server stopped answering ({str(error) or type(error).__name__}), after {len(tried)} "
@@ -84,26 +89,26 @@ def _require_local(address: str) -> None:
         )
 
 
-def _reach(lesson: Lesson, url: str, issuer: str, http: httpx.Client) -> Scene:
+def _reach(lesson: Lesson, url: str, issuer: RunningIssuer, http: httpx.Client) -> Scene:
     """Sign in, and see that the server answers whoever is signed in. Raises AttackError."""
     start = f"Type  make lesson-{lesson.number:02d}  in another terminal first."
     try:
         scene = Scene(url, issuer, http)
     except httpx.TransportError:
-        raise AttackError(f"Nothing answers at {issuer}. {start}") from None
+        raise AttackError(f"Nothing answers at {issuer.url}. {start}") from None
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         raise AttackError(
-            f"What answers at {issuer} signs no tokens for alice and bob. CHATKIT_ISSUER names the "
+            f"What answers at {issuer.url} signs no tokens for alice and bob. CHATKIT_ISSUER names the "
             f"issuer; without it, it is the one that make lesson-{lesson.number:02d} starts."
         ) from None
     try:
-        answer = scene.ask("threads.list", {}, scene.alice)
+        answer = scene.ask(LIST, scene.alice)
     except httpx.TransportError:
         raise AttackError(f"Nothing answers at {url}. {start}") from None
     if answer.status == 401:
         raise AttackError(
             "The server refuses alice's good token too (401), so that its refusals say nothing. Does "
-            f"it believe another issuer than {issuer}? make check-{lesson.number:02d} looks closer."
+            f"it believe another issuer than {issuer.url}? make check-{lesson.number:02d} looks closer."
         )
     if answer.status != 200:
         raise AttackError(f"No ChatKit server answers at {url}: {answer.status} for threads.list.")

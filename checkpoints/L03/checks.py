@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from checkpoints.engine.client import ChatKit, Turn, text_of
 from checkpoints.engine.conversation import Said, compare, converse, messages_in, show
@@ -37,8 +39,9 @@ from checkpoints.engine.partial import beside, require_partial
 from checkpoints.engine.plugin import Lab
 from checkpoints.engine.provider import Call, Gate, Provider, Say
 from checkpoints.engine.stalled import stalled_reader
-from checkpoints.engine.verdict import Failed, check
+from checkpoints.engine.verdict import Failed, check, short
 from checkpoints.engine.words import Words
+from checkpoints.L03.evaluation import require_evaluation
 
 STOP_SECONDS = 2 * PATIENCE_SECONDS
 ROW = 3  # messages that are sent in a row
@@ -143,7 +146,7 @@ async def check_tool_answers(lab: Lab, alice: ChatKit, model: Provider, words: W
     if not any(point in output for output in outputs for point in OPEN_POINTS):
         raise Failed(
             tried=turn.tried,
-            observed=f"The tool returned “{outputs[-1][:80]}”, and none of the open points that "
+            observed=f"The tool returned “{short(outputs[-1], 80)}”, and none of the open points that "
             "`analyse()` had found."
             if outputs
             else "The model was never told what the tool had found.",
@@ -644,5 +647,15 @@ async def check_shutdown(lab: Lab, alice: ChatKit, model: Provider, words: Words
     _require_told(script.calls_for(question)[0], old, stored[1][1], said, always, tried)
 
 
-# The evaluation comes last: it is judged without the server.
-from checkpoints.L03.evaluation import check_evaluation  # noqa: E402, F401
+# The written part
+
+
+@check(
+    why="Streaming is a decision. Whoever has seen the figures can defend it, and can decide "
+    "otherwise where it helps nobody.",
+    core=False,
+    covers=("LO-009",),
+)
+async def check_evaluation(work: Path, remark: Callable[[str], None]) -> None:
+    """You have measured both ways, and chosen for three situations."""
+    require_evaluation(work, remark)

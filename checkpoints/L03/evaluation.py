@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from checkpoints import lesson as lessons
 from checkpoints.engine import paper, prose
-from checkpoints.engine.verdict import Failed, check
 from checkpoints.measure import FILE as MEASURED
 
 LESSON = lessons.load(3)
@@ -56,47 +56,26 @@ SITUATIONS = (
 )
 
 
-@check(
-    why="Streaming is a decision. Whoever has seen the figures can defend it, and can decide "
-    "otherwise where it helps nobody.",
-    core=False,
-    covers=("LO-009",),
-)
-async def check_evaluation(work: Path, remark: Callable[[str], None]) -> None:
-    """You have measured both ways, and chosen for three situations."""
-    found = _read(work / FILE)
-    _compare_figures(found.get("figures"), _measured(work))
-    known = {"the file as it was": _text(LESSON.template / FILE), "the lesson": _text(LESSON.text)}
+_fail = partial(paper.failed, FILE)
+
+
+def require_evaluation(work: Path, remark: Callable[[str], None]) -> None:
+    """Raise Failed unless the figures are the measured ones and each choice fits its situation."""
+    found = paper.read_or_fail(work / FILE, "evaluation")
+    _compare_figures(paper.part(found, "figures"), _measured(work))
+    known = {
+        "the file as it was": paper.text(LESSON.template / FILE),
+        "the lesson": paper.text(LESSON.text),
+    }
     for situation in SITUATIONS:
-        _judge(situation, found.get(situation.name), known)
+        _judge(situation, paper.part(found, situation.name), known)
     remark("Figures, choices and reasons are there; whether the reasons are good, a person judges.")
-
-
-def _fail(observed: str, expected: str, misconception: str) -> Failed:
-    return Failed(
-        tried=f"Read `work/{FILE}`.",
-        observed=observed,
-        expected=expected,
-        misconception=misconception,
-    )
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    try:
-        return paper.read(file)
-    except paper.PaperError as error:
-        name = "evaluation-missing" if error.line is None else "evaluation-unreadable"
-        raise _fail(error.problem, error.remedy, name) from None
-
-
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
 
 def _measured(work: Path) -> dict[str, float]:
     """The four figures of the last measurement: `streamed_first_word` → milliseconds."""
     try:
-        measured = json.loads(_text(work / Path(MEASURED).name))
+        measured = json.loads(paper.text(work / Path(MEASURED).name))
         return {
             f"{side}_{what}": float(measured[side][what])
             for side in ("streamed", "buffered")
@@ -110,9 +89,8 @@ def _measured(work: Path) -> dict[str, float]:
         ) from None
 
 
-def _compare_figures(given: Any, measured: Mapping[str, float]) -> None:
+def _compare_figures(given: Mapping[str, Any], measured: Mapping[str, float]) -> None:
     """Raise Failed unless what was copied is what was measured, and can be true."""
-    given = given if isinstance(given, dict) else {}
     for name, value in measured.items():
         figure = given.get(name)
         if isinstance(figure, bool) or not isinstance(figure, int | float) or figure <= 0:
@@ -148,10 +126,9 @@ def _compare_figures(given: Any, measured: Mapping[str, float]) -> None:
         )
 
 
-def _judge(situation: Situation, given: Any, known: Mapping[str, str]) -> None:
+def _judge(situation: Situation, given: Mapping[str, Any], known: Mapping[str, str]) -> None:
     """Raise Failed unless the choice fits, and its reason is there."""
     name = situation.name
-    given = given if isinstance(given, dict) else {}
     choice = str(given.get("choice", "")).strip().lower()
     if choice not in CHOICES:
         said = f"is “{choice}”" if choice else "is not made yet"
@@ -175,6 +152,3 @@ def _judge(situation: Situation, given: Any, known: Mapping[str, str]) -> None:
             "A choice that helps somebody, with a reason that says whom.",
             f"choice-{name}",
         )
-
-
-__all__ = ["check_evaluation"]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from checkpoints import lesson as lessons
 from checkpoints.engine import paper, prose
-from checkpoints.engine.verdict import Failed, check
 from checkpoints.measure import FILE as MEASURED
 from checkpoints.measure import IDLE, MEGABYTE
 
@@ -66,57 +66,31 @@ PRODUCTS = (
 )
 
 
-@check(
-    why="How long a session lasts is decided by somebody, with figures or without. You will be asked "
-    "for your reasons.",
-    core=False,
-    covers=("LO-014",),
-)
-async def check_policy(work: Path, remark: Callable[[str], None]) -> None:
-    """You have measured what sessions take, and chosen how long they last in three products."""
-    found = _read(work / FILE)
-    _compare_figures(found.get("figures"), _measured(work))
-    known = {"the file as it was": _text(LESSON.template / FILE), "the lesson": _text(LESSON.text)}
+_fail = partial(paper.failed, FILE)
+
+
+def require_policy(work: Path, remark: Callable[[str], None]) -> None:
+    """Raise Failed unless the figures are the measured ones and each choice can be defended."""
+    found = paper.read_or_fail(work / FILE, "policy")
+    _compare_figures(paper.part(found, "figures"), _measured(work))
+    known = {
+        "the file as it was": paper.text(LESSON.template / FILE),
+        "the lesson": paper.text(LESSON.text),
+    }
     for product in PRODUCTS:
-        given = _part(found, product.name)
+        given = paper.part(found, product.name)
         _judge_choice(product, given)
         _judge_reason(product.name, given, _SIDES, known)
-    clean_up = _part(found, "clean_up")
+    clean_up = paper.part(found, "clean_up")
     _judge_pause(clean_up)
     _judge_reason("clean_up", clean_up, _WHEN, known)
     remark("Figures, choices and reasons are there; whether the reasons are good, a person judges.")
 
 
-def _fail(observed: str, expected: str, misconception: str) -> Failed:
-    return Failed(
-        tried=f"Read `work/{FILE}`.",
-        observed=observed,
-        expected=expected,
-        misconception=misconception,
-    )
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    try:
-        return paper.read(file)
-    except paper.PaperError as error:
-        name = "policy-missing" if error.line is None else "policy-unreadable"
-        raise _fail(error.problem, error.remedy, name) from None
-
-
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
-
-
-def _part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = found.get(name)
-    return part if isinstance(part, dict) else {}
-
-
 def _measured(work: Path) -> dict[str, float]:
     """The four figures of the last measurement, as the file of answers names them."""
     try:
-        measured = json.loads(_text(work / Path(MEASURED).name))
+        measured = json.loads(paper.text(work / Path(MEASURED).name))
         return {
             "bytes_per_conversation": float(measured["bytes_per_conversation"]),
             **{
@@ -132,9 +106,8 @@ def _measured(work: Path) -> dict[str, float]:
         ) from None
 
 
-def _compare_figures(given: Any, measured: Mapping[str, float]) -> None:
+def _compare_figures(given: Mapping[str, Any], measured: Mapping[str, float]) -> None:
     """Raise Failed unless what was copied is what was measured."""
-    given = given if isinstance(given, dict) else {}
     for name, value in measured.items():
         figure = given.get(name)
         if isinstance(figure, bool) or not isinstance(figure, int | float) or figure <= 0:
@@ -201,6 +174,3 @@ def _judge_pause(given: Mapping[str, Any]) -> None:
             "What has expired is deleted soon after. It is still on your disk until then.",
             "pause-too-long",
         )
-
-
-__all__ = ["check_policy"]

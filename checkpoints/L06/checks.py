@@ -12,7 +12,7 @@ from pathlib import Path
 
 from checkpoints import lesson as lessons
 from checkpoints.cluster import Cluster
-from checkpoints.engine import forgery
+from checkpoints.engine import forgery, operations
 from checkpoints.engine.client import ChatKit
 from checkpoints.engine.conversation import compare, converse
 from checkpoints.engine.lockstep import require_streaming
@@ -21,10 +21,11 @@ from checkpoints.engine.plugin import Lab
 from checkpoints.engine.provider import Gate, Provider, ToolUse
 from checkpoints.engine.skill import require_skill
 from checkpoints.engine.verdict import Failed, check
+from checkpoints.engine.warm import Starter
 from checkpoints.engine.words import Words
 from checkpoints.L04.still import require_stops
-from checkpoints.L06 import operations, tasks
-from checkpoints.L06.door import knock, require_refused, send, token, welcome
+from checkpoints.L06 import tasks
+from checkpoints.L06.door import knock, require_refused, send, showing, welcome
 from checkpoints.L06.isolation import (
     one_conversation,
     require_names_apart,
@@ -39,6 +40,8 @@ from checkpoints.L06.keys import (
     require_rotation,
 )
 from checkpoints.L06.policies import require_policies
+from checkpoints.L06.sabotage import require_telling_tests
+from checkpoints.L06.threats import require_threats
 from checkpoints.L06.tokens import (
     require_disbelieved,
     require_expiry_noticed,
@@ -302,7 +305,7 @@ async def check_other_doors(lab: Lab, alice: ChatKit) -> None:
     for stranger, what in (
         (alice.sending({}), "without a token"),
         (alice.sending({"X-Demo-User": "alice"}), "without a token, and with a name"),
-        (alice.sending(token(forged.token)), f"with a token that {forged.what}"),
+        (showing(alice, forged.token), f"with a token that {forged.what}"),
     ):
         tried = f"Sent `POST /clean-up` {what}."
         expected = "Each address that does something asks for a token, with the same dependency."
@@ -337,7 +340,7 @@ async def check_nothing_is_told(lab: Lab, alice: ChatKit, model: Provider, words
     for one in (*forgery.signatures(identity, "alice"), *forgery.claims(identity, "alice")):
         given.append(one.token)
         answers.append(
-            await knock(alice.sending(token(one.token)), tried=f"Sent a token that {one.what}.")
+            await knock(showing(alice, one.token), tried=f"Sent a token that {one.what}.")
         )
     _, thread = await converse(alice, model, words, turns=1)
     answers.append(await knock(alice, alice.message(words.sentence(), thread), tried="Said more."))
@@ -354,7 +357,7 @@ async def check_nothing_is_told(lab: Lab, alice: ChatKit, model: Provider, words
     core=False,
     covers=("LO-017",),
 )
-async def check_keys_are_kept(lab: Lab, model: Provider, words: Words) -> None:
+async def check_keys_are_kept(lab: Lab, words: Words) -> None:
     """The issuer's keys are fetched once and kept, and made-up key ids do not change that."""
     await lab.server.restart()
     await require_few_fetches(lab)
@@ -419,6 +422,22 @@ async def check_skill(work: Path, remark: Callable[[str], None]) -> None:
     remark(f"It has {found} decision points. Whether they are the right ones, a person judges.")
 
 
-# The table and its tests come last: like the skill, they are judged without the student's server.
-from checkpoints.L06.sabotage import check_tests  # noqa: E402, F401
-from checkpoints.L06.threats import check_threats  # noqa: E402, F401
+@check(
+    why="A test that cannot fail protects nobody. These will still look when you have forgotten.",
+    core=False,
+    covers=("LO-018",),
+)
+async def check_tests(work: Path, starter: Starter, remark: Callable[[str], None]) -> None:
+    """Your tests pass on a right server, and find the hole in each of those that have one."""
+    await require_telling_tests(work, starter, remark)
+
+
+@check(
+    needs=(check_tests,),
+    why="Whoever lists the attacks first knows what has to be defended, and what is not tested yet.",
+    core=False,
+    covers=("LO-018",),
+)
+async def check_threats(work: Path, remark: Callable[[str], None]) -> None:
+    """Your table names the attacks, what stops each, and the test that shows it."""
+    require_threats(work, remark)

@@ -9,7 +9,7 @@ import httpx
 
 from checkpoints.engine.client import SILENCE_SECONDS, ChatKit
 from checkpoints.engine.lockstep import PATIENCE_SECONDS, poll
-from checkpoints.engine.verdict import Failed
+from checkpoints.engine.verdict import Failed, short
 
 LIST = {"type": "threads.list", "params": {"limit": 20}}
 """A request that changes nothing, and that every person may make."""
@@ -28,8 +28,7 @@ class Answer(NamedTuple):
     @property
     def short(self) -> str:
         """Status and body, for a sentence."""
-        text = " ".join(self.text.split())
-        body = text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
+        body = short(self.text, _SHORT)
         return f"status {self.status}" + (f": {body}" if body else "")
 
     def without(self, *ids: str) -> tuple[int, str, str]:
@@ -79,9 +78,9 @@ async def send(person: ChatKit, method: str, path: str) -> Answer:
     return _read(await person.send(method, path))
 
 
-def token(given: str) -> dict[str, str]:
-    """The headers of somebody who shows this token, and nothing else."""
-    return {"Authorization": f"Bearer {given}"}
+def showing(person: ChatKit, token: str) -> ChatKit:
+    """The same person, who shows this token and sends no header beside it."""
+    return person.sending({"Authorization": f"Bearer {token}"})
 
 
 def require_refused(answer: Answer, tried: str, let_in: str, expected: str) -> None:
@@ -105,6 +104,3 @@ def require_refused(answer: Answer, tried: str, let_in: str, expected: str) -> N
     else:
         return
     raise Failed(tried=tried, observed=observed, expected=expected, misconception=misconception)
-
-
-__all__ = ["LIST", "Answer", "knock", "require_refused", "send", "token", "welcome"]

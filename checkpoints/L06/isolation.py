@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from checkpoints.engine import operations
 from checkpoints.engine.client import ChatKit
 from checkpoints.engine.conversation import converse
+from checkpoints.engine.operations import Json
 from checkpoints.engine.plugin import Lab
 from checkpoints.engine.provider import Provider
 from checkpoints.engine.verdict import Failed
 from checkpoints.engine.words import Words
-from checkpoints.L06 import operations
 from checkpoints.L06.door import Answer, knock
-from checkpoints.L06.operations import Json
 
 HOUR = 3600.0  # seconds
 _THERE = (
@@ -39,14 +39,14 @@ async def one_conversation(person: ChatKit, model: Provider, words: Words) -> Th
     return Theirs(thread, (await person.items(thread))[0]["id"])
 
 
-def made_up(like: str) -> str:
+def _made_up(like: str) -> str:
     """An id of the same form that nobody has."""
     prefix, found, rest = like.rpartition("_")
     other = (secrets.choice("0123456789abcdef") if one.isalnum() else one for one in rest)
     return prefix + found + "".join(other)
 
 
-async def state(person: ChatKit, thread: str) -> str:
+async def _state(person: ChatKit, thread: str) -> str:
     """All that its owner is shown of a thread: in their list, by itself, and its items."""
     listed = await person.ask("threads.list", limit=100)
     shown: list[Any] = [one for one in listed["data"] if one["id"] == thread]
@@ -66,7 +66,7 @@ async def require_untouchable(
 
     Once with her thread and her item, and where an item is named, with one of the two his own.
     """
-    now = await state(alice, hers.thread)
+    now = await _state(alice, hers.thread)
     for operation in operations.OF_AN_ID:
         targets = [(hers.thread, hers.item, "her thread")]
         if operation in operations.OF_AN_ITEM:
@@ -89,7 +89,7 @@ async def _require_untouched(
     alice: ChatKit, hers: Theirs, before: str, tried: str, foreign: Answer
 ) -> str:
     """Raise Failed where something of alice's has changed. Returns how it is."""
-    after = await state(alice, hers.thread)
+    after = await _state(alice, hers.thread)
     if before != after:
         raise Failed(
             tried=f"{tried}, with his own token.",
@@ -106,23 +106,9 @@ async def _require_as_if_missing(
     bob: ChatKit, hers: Theirs, body: Json, tried: str, foreign: Answer
 ) -> None:
     """Raise Failed unless bob gets the same answer for ids that nobody has."""
-    nobody = {hers.thread: made_up(hers.thread), hers.item: made_up(hers.item)}
-    missing = await knock(bob, _replaced(body, nobody), tried=f"{tried}.")
-    ids = (*nobody, *nobody.values())
-    _require_alike(tried, foreign, missing, ids)
-
-
-def _replaced(body: Json, ids: dict[str, str]) -> Json:
-    text = json.dumps(body)
-    for old, new in ids.items():
-        text = text.replace(old, new)
-    replaced: Json = json.loads(text)
-    return replaced
-
-
-def _require_alike(tried: str, foreign: Answer, missing: Answer, ids: Sequence[str]) -> None:
-    """Raise Failed unless the two answers tell the same."""
-    if foreign.without(*ids) == missing.without(*ids):
+    ids = (hers.thread, hers.item)
+    missing = await existence_leak(bob, body, ids, foreign, tried=f"{tried}.")
+    if missing is None:
         return
     if foreign.status == 200 and foreign.text != "{}":
         observed = f"He got it: {foreign.short}"
@@ -141,6 +127,27 @@ def _require_alike(tried: str, foreign: Answer, missing: Answer, ids: Sequence[s
         else _THERE,
         misconception=misconception,
     )
+
+
+async def existence_leak(
+    person: ChatKit, body: Json, ids: Sequence[str], foreign: Answer, *, tried: str
+) -> Answer | None:
+    """The answer to the same body with ids that nobody has, where it differs from `foreign`.
+
+    None where the two are alike: then nobody learns from them that an id is somebody's.
+    """
+    nobody = {one: _made_up(one) for one in ids}
+    missing = await knock(person, _replaced(body, nobody), tried=tried)
+    ids = (*nobody, *nobody.values())
+    return None if foreign.without(*ids) == missing.without(*ids) else missing
+
+
+def _replaced(body: Json, ids: dict[str, str]) -> Json:
+    text = json.dumps(body)
+    for old, new in ids.items():
+        text = text.replace(old, new)
+    replaced: Json = json.loads(text)
+    return replaced
 
 
 async def require_session_untouched(
@@ -232,27 +239,14 @@ async def require_own_lists(alice: ChatKit, bob: ChatKit, model: Provider, words
         ("items.list", {**of_his, "order": order}, hers[1].item) for order in ("asc", "desc")
     ]
     for operation, params, cursor in cursors:
-        other = made_up(cursor)
         what = "thread" if operation == "threads.list" else "item"
         tried = f"Bob asked for `{operation}` of his own, to go on after a {what} of alice's"
         body = {"type": operation, "params": {**params, "after": cursor}}
         foreign = await knock(bob, body, tried=tried)
-        missing = await knock(bob, _replaced(body, {cursor: other}), tried=tried)
-        if foreign.without(cursor, other) != missing.without(cursor, other):
+        if missing := await existence_leak(bob, body, [cursor], foreign, tried=tried):
             raise Failed(
                 tried=f"{tried}; and the same after one that nobody has.",
                 observed=f"Hers: {foreign.short}. Nobody's: {missing.short}",
                 expected="Both are answered alike: a cursor is looked up among the speaker's own rows.",
                 misconception="foreign-cursor",
             )
-
-
-__all__ = [
-    "Theirs",
-    "made_up",
-    "one_conversation",
-    "require_own_lists",
-    "require_session_untouched",
-    "require_untouchable",
-    "state",
-]

@@ -11,7 +11,7 @@ from checkpoints.engine.lockstep import eventually
 from checkpoints.engine.plugin import Lab
 from checkpoints.engine.verdict import Failed
 from checkpoints.engine.words import Words
-from checkpoints.L06.door import knock, token, welcome
+from checkpoints.L06.door import knock, showing, welcome
 
 REQUESTS = 12  # of people whose key is known
 MOST_FETCHES = 3  # for them: at the start, and for a second thought
@@ -45,7 +45,7 @@ async def require_few_for_strangers(lab: Lab, person: ChatKit, words: Words) -> 
     before = lab.identity.fetches
     for _ in range(FORGERIES):
         forged = forgery.unknown_key(lab.identity, "alice", words.word())
-        await knock(person.sending(token(forged)), tried="Sent a token with a made-up key id.")
+        await knock(showing(person, forged), tried="Sent a token with a made-up key id.")
     fetched = lab.identity.fetches - before
     if fetched > MOST_FOR_FORGERIES:
         raise Failed(
@@ -122,7 +122,7 @@ async def require_outage_survived(lab: Lab, words: Words) -> None:
     identity = lab.identity
     alice = await lab.person("alice")
     await _require_served(alice, "Sent a request with a good token.")
-    stranger = alice.sending(token(forgery.unknown_key(identity, "alice", words.word())))
+    stranger = showing(alice, forgery.unknown_key(identity, "alice", words.word()))
     identity.down = True
     for tried in (
         "The issuer answers with the status 503.",

@@ -17,7 +17,8 @@ from checkpoints.engine.provider import Call, CallTools, Provider, Reply, ToolUs
 from checkpoints.engine.server import CannotStart
 from checkpoints.engine.verdict import Failed
 from checkpoints.engine.words import Words
-from checkpoints.L06.door import welcome
+from checkpoints.L06.door import knock, welcome
+from checkpoints.L06.isolation import existence_leak
 from checkpoints.L06.row_security import require_row_security
 from checkpoints.L06.tables import Look, new_rows, still_there
 
@@ -106,17 +107,14 @@ async def _threads(person: ChatKit) -> list[str]:
 
 async def _require_not_found(bob: ChatKit, threads: list[str]) -> None:
     """Somebody else's thread is answered like one that does not exist, here too."""
-
-    async def asked_for(thread: str) -> tuple[int, str]:
-        answer = await bob.post({"type": "threads.get_by_id", "params": {"thread_id": thread}})
-        return answer.status_code, answer.text.replace(thread, "…")
-
-    missing = await asked_for("thr_" + "0" * 32)
+    tried = "Bob asked for a thread of alice's, and for one that does not exist."
     for thread in threads:
-        if (found := await asked_for(thread)) != missing:
+        body = {"type": "threads.get_by_id", "params": {"thread_id": thread}}
+        foreign = await knock(bob, body, tried=tried)
+        if missing := await existence_leak(bob, body, [thread], foreign, tried=tried):
             raise _breaks(
-                "Bob asked for a thread of alice's, and for one that does not exist.",
-                f"The answers differ. Their status is {found[0]} and {missing[0]}.",
+                tried,
+                f"The answers differ. Their status is {foreign.status} and {missing.status}.",
             )
 
 

@@ -108,17 +108,15 @@ async def _require_reading(app: App, one: _Found, unset: set[str]) -> None:
             f"`USING {_OWN}`, if the owner is in `user_id`.",
             misconception="policy-for-everybody",
         )
-    for user, seen in (
-        (None, unset),
-        ("", await app.seen(one.table, "")),
-        (NOBODY, await app.seen(one.table, NOBODY)),
+    empty, nobodys = [await app.seen(one.table, user) for user in ("", NOBODY)]
+    for seen, when in (
+        (unset, "while no user was set"),
+        (empty, "with `app.user_id` set to ''"),
+        (nobodys, "with `app.user_id` set to a name that nobody has"),
     ):
         if seen:
-            who = {None: "while no user was set", "": "with `app.user_id` set to ''"}.get(
-                user, "with `app.user_id` set to a name that nobody has"
-            )
             raise Failed(
-                tried=f"{_TRIED}, and read {one.name} without a condition, {who}.",
+                tried=f"{_TRIED}, and read {one.name} without a condition, {when}.",
                 observed=f"{len(seen)} rows came back.",
                 expected="None. A query for which somebody forgot to set the user has to find "
                 "nothing. Where no user is set, `current_setting('app.user_id', true)` is NULL, and "

@@ -20,7 +20,7 @@ from pathlib import Path
 from checkpoints import lesson as lessons
 from checkpoints.engine.server import CannotStart, StudentServer
 from checkpoints.engine.student_tests import CannotRun, Outcome, Signing, run_tests
-from checkpoints.engine.verdict import Failed, check
+from checkpoints.engine.verdict import Failed
 from checkpoints.engine.warm import JudgeError, Starter
 from checkpoints.progress import fingerprint
 from shared.settings import OFFLINE
@@ -85,13 +85,10 @@ async def running(
             await server.close()
 
 
-@check(
-    why="A test that cannot fail protects nobody. These will still look when you have forgotten.",
-    core=False,
-    covers=("LO-018",),
-)
-async def check_tests(work: Path, starter: Starter, remark: Callable[[str], None]) -> None:
-    """Your tests pass on a right server, and find the hole in each of those that have one."""
+async def require_telling_tests(
+    work: Path, starter: Starter, remark: Callable[[str], None]
+) -> None:
+    """Raise Failed unless the tests pass on the right servers and fail on each with a hole."""
     file = work / FILE
     holes = sabotages()
     tried = (
@@ -104,7 +101,10 @@ async def check_tests(work: Path, starter: Starter, remark: Callable[[str], None
         try:
             _known[tests] = await _run(file, holes, starter)
         except CannotRun as error:
-            raise _failed(tried, str(error), *_CANNOT_RUN[error.kind]) from None
+            expected, misconception = _CANNOT_RUN[error.kind]
+            raise Failed(
+                tried=tried, observed=str(error), expected=expected, misconception=misconception
+            ) from None
     told = _known[tests]
     _require_right(tried, told[:RIGHT])
     found = [outcome.failure is not None for outcome in told[RIGHT:]]
@@ -155,38 +155,34 @@ _CANNOT_RUN = {
 }
 
 
-def _failed(tried: str, observed: str, expected: str, misconception: str) -> Failed:
-    return Failed(tried=tried, observed=observed, expected=expected, misconception=misconception)
-
-
 def _require_tests(file: Path) -> None:
     """Raise Failed unless there is something to run, beyond what was there at the start."""
     tried = f"Read `work/{FILE}`."
     if not file.is_file():
-        raise _failed(
-            tried,
-            "It is not there.",
-            f"Your tests stand in `work/{FILE}`. `make reset-06` brings its beginning back, and keeps "
-            "your work.",
-            "no-tests",
+        raise Failed(
+            tried=tried,
+            observed="It is not there.",
+            expected=f"Your tests stand in `work/{FILE}`. `make reset-06` brings its beginning back, "
+            "and keeps your work.",
+            misconception="no-tests",
         )
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         where = f"Line {line}: " if line else ""
-        raise _failed(
-            tried,
-            f"Python cannot read it. {where}{getattr(error, 'msg', error)}.",
-            "A file of Python with tests for pytest.",
-            "tests-unreadable",
+        raise Failed(
+            tried=tried,
+            observed=f"Python cannot read it. {where}{getattr(error, 'msg', error)}.",
+            expected="A file of Python with tests for pytest.",
+            misconception="tests-unreadable",
         ) from None
     if _code(tree) == _code(ast.parse((LESSON.template / FILE).read_bytes())):
-        raise _failed(
-            tried,
-            "It holds the one test that was there at the start.",
-            "Tests of your own: one for each attack in `threats.toml` that a test can show.",
-            "no-tests",
+        raise Failed(
+            tried=tried,
+            observed="It holds the one test that was there at the start.",
+            expected="Tests of your own: one for each attack in `threats.toml` that a test can show.",
+            misconception="no-tests",
         )
 
 
@@ -209,18 +205,18 @@ def _require_right(tried: str, told: Sequence[Outcome]) -> None:
             expected = (
                 f"`url` and `token` are given. `{unknown[1]}` you would have to define yourself."
             )
-        raise _failed(
-            tried,
-            f"{chance or 'On the right server, '}{failures[0]}",
-            expected if unknown or chance else _EACH,
-            "tests-fail-by-chance" if chance else "tests-fail-on-right",
+        raise Failed(
+            tried=tried,
+            observed=f"{chance or 'On the right server, '}{failures[0]}",
+            expected=expected if unknown or chance else _EACH,
+            misconception="tests-fail-by-chance" if chance else "tests-fail-on-right",
         )
     if not told[0].passed:
-        raise _failed(
-            tried,
-            f"No test ran: {len(told[0].skipped)} were skipped.",
-            _EACH,
-            "no-tests",
+        raise Failed(
+            tried=tried,
+            observed=f"No test ran: {len(told[0].skipped)} were skipped.",
+            expected=_EACH,
+            misconception="no-tests",
         )
 
 
@@ -229,13 +225,10 @@ def _require_told_apart(tried: str, missed: Sequence[Sabotage], tests: int) -> N
     if not missed:
         return
     passed = f"all your {tests} tests passed" if tests > 1 else "your one test passed"
-    raise _failed(
-        tried,
-        "\n".join(f"On a server that {hole.says}, {passed}." for hole in missed),
-        "For each hole at least one test that fails. Try what the hole allows, and assert that it did "
-        "not work: by the status, or by what the owner finds afterwards.",
-        f"misses-{missed[0].name}",
+    raise Failed(
+        tried=tried,
+        observed="\n".join(f"On a server that {hole.says}, {passed}." for hole in missed),
+        expected="For each hole at least one test that fails. Try what the hole allows, and assert "
+        "that it did not work: by the status, or by what the owner finds afterwards.",
+        misconception=f"misses-{missed[0].name}",
     )
-
-
-__all__ = ["check_tests"]

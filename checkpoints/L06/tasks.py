@@ -55,6 +55,3 @@ async def create(person: ChatKit, script: Script, words: Words) -> str:
 async def listed(person: ChatKit, script: Script, words: Words) -> str:
     """What the tool that lists tasks returns in a turn of theirs."""
     return await ToolTurn(script, words, ToolUse("list_tasks", {})).take(person)
-
-
-__all__ = ["ToolTurn", "create", "listed"]

@@ -12,14 +12,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from checkpoints.engine import paper, prose
-from checkpoints.engine.verdict import Failed, check
+from checkpoints.engine.verdict import short
 from checkpoints.L06.kinds import KINDS_OF_ATTACK, Kind
 from checkpoints.L06.sabotage import FILE as TESTS
-from checkpoints.L06.sabotage import check_tests
 
 FILE = "threats.toml"
 ROWS = 8
@@ -27,8 +27,6 @@ KINDS = 6  # different ones among the rows
 BY_HAND = 4  # rows at most
 _KEYS = ("attack", "defence", "test")
 _BY_HAND = re.compile(r"\bhand|\bmanual|\bmake\W+attack", re.IGNORECASE)
-
-
 _TESTABLE = (
     "By hand is for what cannot be seen from outside: "
     + ", ".join(kind.name for kind in KINDS_OF_ATTACK if kind.shown is False)
@@ -60,15 +58,13 @@ class Row:
         return f"Threat {self.number} (“{_short(self.attack)}”)"
 
 
-@check(
-    needs=(check_tests,),
-    why="Whoever lists the attacks first knows what has to be defended, and what is not tested yet.",
-    core=False,
-    covers=("LO-018",),
-)
-async def check_threats(work: Path, remark: Callable[[str], None]) -> None:
-    """Your table names the attacks, what stops each, and the test that shows it."""
-    rows = list(_rows(_read(work / FILE)))
+_fail = partial(paper.failed, FILE)
+_short = partial(short, most=70)
+
+
+def require_threats(work: Path, remark: Callable[[str], None]) -> None:
+    """Raise Failed unless the rows are about different attacks, each with a defence and a test."""
+    rows = list(_rows(paper.read_or_fail(work / FILE, "threats")))
     _require_words(rows)
     _require_enough(rows)
     _require_different(rows)
@@ -89,23 +85,6 @@ async def check_threats(work: Path, remark: Callable[[str], None]) -> None:
         f"{len(rows)} threats: {len(rows) - by_hand} with a test, {by_hand} by hand. Whether each "
         "defence is in the code, and which attack is missing, a person judges."
     )
-
-
-def _fail(observed: str, expected: str, misconception: str) -> Failed:
-    return Failed(
-        tried=f"Read `work/{FILE}`.",
-        observed=observed,
-        expected=expected,
-        misconception=misconception,
-    )
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    try:
-        return paper.read(file)
-    except paper.PaperError as error:
-        name = "threats-missing" if error.line is None else "threats-unreadable"
-        raise _fail(error.problem, error.remedy, name) from None
 
 
 def _rows(found: Mapping[str, Any]) -> Iterator[Row]:
@@ -261,11 +240,3 @@ def _tests(file: Path) -> list[str] | None:
 
 def _plain(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 70 else f"{text[:69]}…"
-
-
-__all__ = ["check_threats"]

@@ -8,30 +8,22 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from checkpoints.engine import operations
 from checkpoints.engine.client import ChatKit
-from checkpoints.engine.forgery import Forgery
+from checkpoints.engine.forgery import USER_HEADERS, Forgery
 from checkpoints.engine.identity import Identity
 from checkpoints.engine.midway import Script
 from checkpoints.engine.plugin import Lab
 from checkpoints.engine.provider import Provider, ToolUse
 from checkpoints.engine.verdict import Failed
 from checkpoints.engine.words import Words
-from checkpoints.L06 import operations, tasks
-from checkpoints.L06.door import knock, require_refused, token
+from checkpoints.L06 import tasks
+from checkpoints.L06.door import knock, require_refused, showing
 from checkpoints.L06.isolation import Theirs
 from checkpoints.L06.traces import stored
 
 LARGE = 1_200_000  # bytes of a body: more than the endpoint takes
 LONGEST = 255  # characters of a user's id
-LIES = (  # headers in which proxies and careless servers write a user's name
-    "X-Demo-User",
-    "X-User-ID",
-    "X-User",
-    "X-Forwarded-User",
-    "X-Auth-Request-User",
-    "X-Authenticated-User",
-    "Remote-User",
-)
 _FIRST = (
     "A request without a good token gets a 401 with `WWW-Authenticate: Bearer`, before its body is "
     "looked at, whatever it asks for."
@@ -102,11 +94,11 @@ async def require_told_apart(
     }
     titles: dict[str, str] = {}
     for sub in people:
-        person = someone.sending(token(identity.token(sub, **shared)))
+        person = showing(someone, identity.token(sub, **shared))
         titles[sub] = await tasks.create(person, script, words)
     for sub, who in people.items():
         claims: dict[str, Any] = {"email": f"{words.word()}@example.com", "name": words.word()}
-        person = someone.sending(token(identity.token(sub, **claims)))
+        person = showing(someone, identity.token(sub, **claims))
         found = await tasks.listed(person, script, words)
         tried = f"The `sub` of a token was {who}. The agent's tool listed their tasks."
         if others := [
@@ -132,7 +124,7 @@ async def require_disbelieved(person: ChatKit, forged: Iterable[Forgery], expect
     """Each of these tokens is refused, where it asks to read and where it asks to write."""
     for one in forged:
         tried = f"Sent a token that {one.what}."
-        answer = await knock(person.sending(token(one.token)), tried=tried)
+        answer = await knock(showing(person, one.token), tried=tried)
         require_refused(answer, tried, one.misconception, expected)
 
 
@@ -145,11 +137,11 @@ async def require_expiry_noticed(person: ChatKit, identity: Identity) -> None:
     ends = math.ceil(time.time() + 0.2)
     remembered, other = (identity.token(person.user, exp=ends) for _ in range(2))
     tried = "Sent a token, and sent it again when it had expired."
-    if (await knock(person.sending(token(remembered)), tried=tried)).status != 200:
+    if (await knock(showing(person, remembered), tried=tried)).status != 200:
         return  # by its clock, which may have been moved, it has expired already
     await asyncio.sleep(max(ends - time.time(), 0) + 0.01)
-    again = await knock(person.sending(token(remembered)), tried=tried)
-    fresh = await knock(person.sending(token(other)), tried=tried)
+    again = await knock(showing(person, remembered), tried=tried)
+    fresh = await knock(showing(person, other), tried=tried)
     if again.status == 200 and fresh.status != 200:
         raise Failed(
             tried=tried,
@@ -168,7 +160,9 @@ async def require_only_the_token_counts(
     script = Script(model)
     titles = [await tasks.create(person, script, words) for person in (alice, bob)]
     shown = {"Authorization": alice.headers["Authorization"]}
-    liars = {f"the header `{name}: bob`": alice.sending({**shown, name: "bob"}) for name in LIES}
+    liars = {
+        f"the header `{name}: bob`": alice.sending({**shown, name: "bob"}) for name in USER_HEADERS
+    }
     liars["the cookie `user_id=bob`"] = alice.sending({**shown, "Cookie": "user_id=bob; user=bob"})
     liars["`?user_id=bob` in the address"] = alice.sending(shown, "?user_id=bob&user=bob")
     bobs = bob.headers["Authorization"].removeprefix("Bearer ")
@@ -198,7 +192,7 @@ async def require_only_the_token_counts(
 async def require_no_name_instead(alice: ChatKit) -> None:
     """Who has no good token is not let in by a header that names somebody."""
     for given in ({}, {"Authorization": "Bearer garbage"}):
-        for name in LIES:
+        for name in USER_HEADERS:
             what = "a token that is none" if given else "no token"
             tried = f"Sent {what}, and the header `{name}: alice`."
             answer = await knock(alice.sending({**given, name: "alice"}), tried=tried)

@@ -41,6 +41,3 @@ def _pieces(token: str) -> list[str]:
     _, payload, signature = token.split(".")
     found = [payload, signature[:_PIECE], signature[-_PIECE:]]
     return [piece for piece in found if len(piece) == _PIECE or piece == payload]
-
-
-__all__ = ["require_untold", "stored"]

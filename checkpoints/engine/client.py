@@ -79,7 +79,7 @@ class Turn:
         )
         if not data:
             return None  # a comment: a heartbeat
-        event = _json(data)
+        event = json_in(data)
         if not is_event(event):
             raise Failed(
                 tried=self.tried,
@@ -350,7 +350,7 @@ class ChatKit:
                 misconception="server-gone",
             ) from None
         kind = response.headers.get("content-type", "none")
-        found = _json(response.text)
+        found = json_in(response.text)
         if response.status_code != 200:
             observed = f"Status {response.status_code}: {_short(response.text)}"
         elif not kind.startswith("application/json"):
@@ -381,7 +381,7 @@ class ChatKit:
         return items
 
 
-def _json(text: str) -> Any:
+def json_in(text: str) -> Any:
     """What the text holds; None where it is no JSON, or nested beyond all reason."""
     try:
         return json.loads(text)

@@ -1,4 +1,4 @@
-"""Tokens that no server may believe, each made from what anybody can get at."""
+"""What no server may believe: tokens, each made from what anybody can get at, and names in headers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,39 @@ import hmac
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm
 
-from checkpoints.engine.identity import AUDIENCE, ELSEWHERE, Identity
+from checkpoints.engine.identity import AUDIENCE, Identity
 from shared import clock
+
+USER_HEADERS = (
+    "X-Demo-User",
+    "X-User-ID",
+    "X-User",
+    "X-Forwarded-User",
+    "X-Auth-Request-User",
+    "X-Authenticated-User",
+    "Remote-User",
+)
+"""Headers in which proxies and careless servers write a user's name."""
+
+
+class Signer(Protocol):
+    """An issuer, and beside it an address for keys that are not the issuer's."""
+
+    def token(self, user: str) -> str:
+        """A good token of one of its users."""
+
+    def jwks(self) -> dict[str, Any]:
+        """The issuer's public keys."""
+
+    def publish(self, keys: dict[str, Any]) -> str:
+        """Serve this key set of an attacker's, in place of the last one. Returns its URL."""
 
 
 class Forgery(NamedTuple):
@@ -27,13 +51,16 @@ class Forgery(NamedTuple):
     misconception: str
 
 
-def signatures(identity: Identity, user: str) -> Iterator[Forgery]:
-    """Tokens with good claims for `user` that the issuer never signed."""
-    good = identity.token(user)
+def signatures(signer: Signer, user: str, stranger: str = "bob") -> Iterator[Forgery]:
+    """Tokens with good claims for `user` that the issuer never signed.
+
+    `stranger` is another user, one of whose signatures is used.
+    """
+    good = signer.token(user)
     header, payload, signature = good.split(".")
     key_id = jwt.get_unverified_header(good)["kid"]
     claims = jwt.decode(good, options={"verify_signature": False})
-    stranger = identity.token("somebody-else").split(".")
+    others = signer.token(stranger).split(".")
     own = ec.generate_private_key(ec.SECP256R1())
     own_jwk = ECAlgorithm.to_jwk(own.public_key(), as_dict=True)
 
@@ -41,7 +68,7 @@ def signatures(identity: Identity, user: str) -> Iterator[Forgery]:
         return jwt.encode(claims, own, algorithm="ES256", headers={"kid": key_id} | more)
 
     yield Forgery(
-        f"{stranger[0]}.{payload}.{stranger[2]}",
+        f"{others[0]}.{payload}.{others[2]}",
         "has the claims of one person and the signature of another",
         "signature-unchecked",
     )
@@ -55,9 +82,9 @@ def signatures(identity: Identity, user: str) -> Iterator[Forgery]:
         "brings the key to check it with in its own header (`jwk`)",
         "believes-its-key",
     )
-    identity.elsewhere = {"keys": [own_jwk | {"kid": "elsewhere", "alg": "ES256", "use": "sig"}]}
+    published = own_jwk | {"kid": "elsewhere", "alg": "ES256", "use": "sig"}
     yield Forgery(
-        signed_by_own_key(kid="elsewhere", jku=f"{identity.address}{ELSEWHERE}"),
+        signed_by_own_key(kid="elsewhere", jku=signer.publish({"keys": [published]})),
         "says in its own header where to fetch the key to check it with (`jku`)",
         "believes-its-key",
     )
@@ -71,7 +98,7 @@ def signatures(identity: Identity, user: str) -> Iterator[Forgery]:
             f"says that it is not signed (`alg: {name}`), and has a signature all the same",
             "alg-none",
         )
-    for name, secret in _public_bytes(identity, key_id):
+    for name, secret in _public_bytes(signer, key_id):
         head = _part({"alg": "HS256", "typ": "JWT", "kid": key_id})
         mac = hmac.new(secret, f"{head}.{payload}".encode(), hashlib.sha256).digest()
         yield Forgery(
@@ -147,17 +174,17 @@ def garbage(good: str) -> Iterator[tuple[str, str]]:
     yield good, "a good token without the word `Bearer`"
 
 
-def unknown_key(identity: Identity, user: str, key_id: str) -> str:
+def unknown_key(signer: Signer, user: str, key_id: str) -> str:
     """A token that names a key which the issuer has not."""
-    good = identity.token(user)
+    good = signer.token(user)
     claims = jwt.decode(good, options={"verify_signature": False})
     own = ec.generate_private_key(ec.SECP256R1())
     return jwt.encode(claims, own, algorithm="ES256", headers={"kid": key_id})
 
 
-def _public_bytes(identity: Identity, key_id: str) -> Iterator[tuple[str, bytes]]:
+def _public_bytes(signer: Signer, key_id: str) -> Iterator[tuple[str, bytes]]:
     """The public key in the shapes that an attacker could sign with."""
-    [jwk] = [key for key in identity.issuer.jwks()["keys"] if key["kid"] == key_id]
+    [jwk] = [key for key in signer.jwks()["keys"] if key["kid"] == key_id]
     key = ECAlgorithm.from_jwk(jwk)
     assert isinstance(key, ec.EllipticCurvePublicKey)
     yield "as PEM", key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -170,6 +197,3 @@ def _part(value: dict[str, Any]) -> str:
 
 def _encode(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-__all__ = ["Forgery", "claims", "garbage", "signatures", "unknown_key"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -16,9 +16,10 @@ from starlette.routing import Route
 
 from checkpoints.engine.local import LocalServer
 from shared.issuer import Issuer
+from shared.issuer.loopback import ORIGIN
 
 AUDIENCE = "task-manager"
-ELSEWHERE = "/elsewhere/jwks.json"
+_ELSEWHERE = "/elsewhere/jwks.json"
 _LIFETIME = timedelta(days=30)  # a check may let a week pass on the server's clock
 
 
@@ -33,14 +34,13 @@ class Identity(LocalServer):
         """While this is True, nobody gets them."""
         self.stalled = False
         """While this is True, whoever asks for them waits."""
-        self.elsewhere: dict[str, Any] = {"keys": []}
-        """The key set of somebody who is no issuer at all, at `ELSEWHERE`."""
         self.lifetime = _LIFETIME
         """Of the tokens that people sign in for. Negative: they have expired when they are made."""
         self.given: list[str] = []
         """The tokens that people have signed in for, oldest first."""
+        self._elsewhere: dict[str, Any] = {"keys": []}
 
-    async def __aenter__(self) -> Identity:
+    async def __aenter__(self) -> Self:
         await super().__aenter__()
         self.issuer = Issuer(self.address, AUDIENCE, users=())
         return self
@@ -50,6 +50,15 @@ class Identity(LocalServer):
         if user not in self.issuer.users:
             self.issuer.users = (*self.issuer.users, user)
         return self.issuer.token(user, lifetime=lifetime, **claims)
+
+    def jwks(self) -> dict[str, Any]:
+        """The public keys: what it serves to those who ask."""
+        return self.issuer.jwks()
+
+    def publish(self, keys: dict[str, Any]) -> str:
+        """Serve a key set of somebody who is no issuer at all. Returns its URL."""
+        self._elsewhere = keys
+        return f"{self.address}{_ELSEWHERE}"
 
     def rotate(self) -> None:
         """Sign with a new key from now on."""
@@ -69,10 +78,10 @@ class Identity(LocalServer):
 
         async def jwks(_: Request) -> Response:
             self.fetches += 1
-            return await self._answer(self.issuer.jwks())
+            return await self._answer(self.jwks())
 
         async def elsewhere(_: Request) -> Response:
-            return JSONResponse(self.elsewhere)
+            return JSONResponse(self._elsewhere)
 
         async def token(request: Request) -> Response:
             try:
@@ -89,7 +98,7 @@ class Identity(LocalServer):
 
         pages = Middleware(
             CORSMiddleware,
-            allow_origin_regex=r"http://(127\.0\.0\.1|localhost)(:\d+)?",
+            allow_origin_regex=ORIGIN,
             allow_methods=["POST"],
             allow_headers=["Content-Type"],
         )
@@ -97,7 +106,7 @@ class Identity(LocalServer):
             routes=[
                 Route("/.well-known/openid-configuration", configuration),
                 Route("/.well-known/jwks.json", jwks),
-                Route(ELSEWHERE, elsewhere),
+                Route(_ELSEWHERE, elsewhere),
                 Route("/token", token, methods=["POST"]),
             ],
             middleware=[pages],
@@ -109,6 +118,3 @@ class Identity(LocalServer):
         if self.down:
             return JSONResponse({"error": "temporarily_unavailable"}, 503)
         return JSONResponse(content)
-
-
-__all__ = ["AUDIENCE", "ELSEWHERE", "Identity"]

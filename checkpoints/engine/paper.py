@@ -9,8 +9,11 @@ from __future__ import annotations
 import codecs
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from checkpoints.engine.verdict import Failed
 
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -49,6 +52,36 @@ def read(file: Path) -> dict[str, Any]:
     except RecursionError:
         problem = f"`{file.name}` has brackets or dots without end."
         raise PaperError(problem, "An answer is a word, or one list of words.") from None
+
+
+def read_or_fail(file: Path, kind: str) -> dict[str, Any]:
+    """As `read`. Raises Failed, with the misconception `<kind>-missing` or `<kind>-unreadable`."""
+    try:
+        return read(file)
+    except PaperError as error:
+        what = "missing" if error.line is None else "unreadable"
+        raise failed(file.name, error.problem, error.remedy, f"{kind}-{what}") from None
+
+
+def failed(name: str, observed: str, expected: str, misconception: str) -> Failed:
+    """What is wrong with a file of this name in the student's `work`."""
+    return Failed(
+        tried=f"Read `work/{name}`.",
+        observed=observed,
+        expected=expected,
+        misconception=misconception,
+    )
+
+
+def part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What stands below `[name]`; nothing where there is no such part."""
+    given = found.get(name)
+    return given if isinstance(given, dict) else {}
+
+
+def text(file: Path) -> str:
+    """A file's content as it is, to compare or to search; "" where there is no file."""
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
 
 def _missing(file: Path) -> str:

@@ -258,16 +258,8 @@ async def server(
     job: Job, starter: Starter, provider: Provider, identity: Identity
 ) -> AsyncIterator[StudentServer]:
     """The submission's server, one for all checks; not started yet."""
-    student = StudentServer(
-        job.app,
-        starter,
-        {
-            "OPENAI_BASE_URL": provider.base_url,
-            "OPENAI_API_KEY": "sk-only-for-this-check",
-            "CHATKIT_MODEL": "check-model",
-            **identity.environment,
-        },
-    )
+    environment = {**provider.environment, **identity.environment}
+    student = StudentServer(job.app, starter, environment)
     yield student
     await student.close()
 

@@ -129,6 +129,15 @@ class Provider(LocalServer):
         """`http://127.0.0.1:<port>/v1`."""
         return f"{self.address}/v1"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that make a server ask this provider."""
+        return {
+            "OPENAI_BASE_URL": self.base_url,
+            "OPENAI_API_KEY": "sk-only-for-this-check",
+            "CHATKIT_MODEL": "check-model",
+        }
+
     def reply(self, rule: Rule) -> None:
         """Answer by `rule` from now on; where it returns None, by the rule given before it."""
         self._rules.append(rule)

@@ -76,10 +76,6 @@ class Outcome:
 class Signing(Identity):
     """An issuer that signs whatever the student's tests ask for."""
 
-    async def __aenter__(self) -> Signing:
-        await super().__aenter__()
-        return self
-
     def app(self) -> Starlette:
         """The routes of every issuer, and one that signs whatever it is asked to."""
 

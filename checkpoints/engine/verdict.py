@@ -47,6 +47,12 @@ class Failed(Exception):
         self.slips = tuple(slips)
 
 
+def short(text: str, most: int = 160) -> str:
+    """The text in one line of so many characters at most, for a sentence."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
 class NotJudged(Skipped):
     """This check says nothing about this work, or cannot be made on this machine. Says why."""
 

@@ -22,12 +22,7 @@ pytestmark = pytest.mark.slow
 async def test_what_is_deleted_stays_deleted(number: int) -> None:
     starter = make_starter()
     async with Provider() as model, Identity() as identity:
-        settings = {
-            "OPENAI_BASE_URL": model.base_url,
-            "OPENAI_API_KEY": "sk-only-for-this-check",
-            "CHATKIT_MODEL": "check-model",
-            **identity.environment,
-        }
+        settings = {**model.environment, **identity.environment}
         server = StudentServer(CHECKPOINTS / folder_name(number) / "app", starter, settings)
         try:
             await server.start()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+import socket
 from pathlib import Path
 
 import pytest
 
 from checkpoints import lesson as lessons
+from checkpoints.engine.serve import Spec
 from checkpoints.engine.verdict import Failed
+from checkpoints.engine.warm import Process
 from checkpoints.L06 import sabotage, threats
 from checkpoints.L06.kinds import KINDS_OF_ATTACK
 from checkpoints.L06.sabotage import FILE, Sabotage, build, sabotages
@@ -112,7 +115,7 @@ async def refusal(work: Path, table: str) -> Failed | None:
     """What is wrong with a table; None where it is accepted."""
     (work / "threats.toml").write_text(table, encoding="utf-8")
     try:
-        await threats.check_threats(work, lambda sentence: None)
+        threats.require_threats(work, lambda sentence: None)
     except Failed as error:
         return error
     return None
@@ -147,12 +150,22 @@ async def test_a_table_is_read_patiently(
 
 async def test_a_table_that_is_not_there_or_names_a_file_that_is_not(tmp_path: Path) -> None:
     with pytest.raises(Failed) as told:
-        await threats.check_threats(tmp_path, lambda sentence: None)
+        threats.require_threats(tmp_path, lambda sentence: None)
     assert told.value.misconception == "threats-missing"
     (tmp_path / FILE).write_text("def test_x(")
     error = await refusal(tmp_path, MODEL)
     assert error
     assert "cannot be read" in error.observed
+
+
+class NoServer:
+    """A starter that nobody may ask for a server."""
+
+    def start(self, spec: Spec, listening: socket.socket, output: int) -> Process:
+        raise AssertionError("A server was started.")
+
+    def close(self) -> None:
+        """It has started nothing."""
 
 
 @pytest.mark.parametrize(
@@ -178,6 +191,6 @@ async def test_what_holds_no_tests_is_said_before_a_server_starts(
     if content is not None:
         (tmp_path / FILE).write_text(content, encoding="utf-8")
     with pytest.raises(Failed) as told:
-        await sabotage.check_tests(tmp_path, None, lambda sentence: None)
+        await sabotage.require_telling_tests(tmp_path, NoServer(), lambda sentence: None)
     assert told.value.misconception == misconception
     assert words in told.value.observed

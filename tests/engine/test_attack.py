@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,10 +15,11 @@ from rich.console import Console
 
 from checkpoints import attack
 from checkpoints import lesson as lessons
-from checkpoints.attacks import OPERATIONS
 from checkpoints.engine.server import StudentServer
 from checkpoints.engine.warm import Starter, make_starter
+from checkpoints.L06.attacks import OPERATIONS
 from checkpoints.L06.sabotage import Sabotage, build, sabotages
+from checkpoints.lesson import SUBMISSIONS
 from shared.issuer.process import IssuerProcess
 from tests.engine.clone import Clone
 
@@ -130,6 +132,26 @@ async def test_what_gets_through_a_hole_is_told(
         assert len(through) == len(OPERATIONS)
         assert "403; for a made-up id 404" in through[0]
     assert f"{len(through)} of " in told.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "row"),
+    [
+        ("key-from-an-address", "where to fetch the key to check it with (`jku`)"),
+        ("key-from-the-token", "in its own header (`jwk`)"),
+    ],
+)
+async def test_an_attackers_key_gets_through_to_who_lets_the_token_name_it(
+    wrong: str, row: str, starter: Starter, issuer: str, told: io.StringIO, tmp_path: Path
+) -> None:
+    app = tmp_path / "app"
+    shutil.copytree(RIGHT, app, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SUBMISSIONS / LESSON.name / "wrong" / wrong / "app", app, dirs_exist_ok=True)
+    async with serving(app, starter, issuer) as url:
+        assert run(url, told)
+    through = rows(told, "GOT THROUGH")
+    assert len(through) == 1, told.getvalue()
+    assert row in through[0]
 
 
 async def test_an_error_is_no_refusal_and_no_success(

@@ -56,6 +56,19 @@ async def test_no_careful_server_believes_a_forgery() -> None:
             assert not 1 <= len(user) <= 255, one.what
 
 
+async def test_a_careless_server_finds_the_attackers_key_where_the_token_says() -> None:
+    async with Identity() as identity, httpx.AsyncClient() as http:
+        found = []
+        for one in forgery.signatures(identity, "alice"):
+            header = jwt.get_unverified_header(one.token)
+            if "jku" in header:
+                keys = jwt.PyJWKSet.from_dict((await http.get(header["jku"])).json())
+                key = keys[header["kid"]]
+                claims = jwt.decode(one.token, key, algorithms=["ES256"], audience=AUDIENCE)
+                found.append(claims["sub"])
+        assert found == ["alice"]
+
+
 async def test_it_can_be_down_and_it_can_stand_still() -> None:
     async with Identity() as identity, httpx.AsyncClient(base_url=identity.address) as http:
         identity.down = True
@@ -71,11 +84,12 @@ async def test_it_can_be_down_and_it_can_stand_still() -> None:
 
 async def test_a_page_signs_somebody_in_and_may_get_a_token_that_is_over() -> None:
     async with Identity() as identity, httpx.AsyncClient(base_url=identity.address) as http:
-        origin = {"Origin": "http://127.0.0.1:1234"}
-        answer = await http.post("/token", json={"user": "bob", "lifetime": 60}, headers=origin)
-        assert answer.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+        for address in ("localhost:1234", "[::1]:1234", "127.0.0.1:1234"):
+            origin = {"Origin": f"http://{address}"}
+            answer = await http.post("/token", json={"user": "bob", "lifetime": 60}, headers=origin)
+            assert answer.headers["Access-Control-Allow-Origin"] == origin["Origin"]
         token = answer.json()["access_token"]
-        assert identity.given == [token]
+        assert identity.given[-1] == token
         assert await believed(identity, http, token) == "bob"
         identity.lifetime = timedelta(seconds=-60)
         late = (await http.post("/token", json={"user": "bob"}, headers=origin)).json()

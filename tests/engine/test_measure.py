@@ -101,7 +101,7 @@ async def judged(work: Path) -> str | None:
     """The misconception that was found, or None."""
     said: list[str] = []
     try:
-        await evaluation.check_evaluation(work=work, remark=said.append)
+        evaluation.require_evaluation(work, said.append)
     except Failed as failed:
         return failed.misconception
     assert "a person judges" in said[0]
@@ -224,7 +224,7 @@ async def judged_policy(work: Path) -> str | None:
     """The misconception that was found, or None."""
     said: list[str] = []
     try:
-        await policy.check_policy(work=work, remark=said.append)
+        policy.require_policy(work, said.append)
     except Failed as failed:
         return failed.misconception
     assert "a person judges" in said[0]

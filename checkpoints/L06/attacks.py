@@ -6,7 +6,6 @@ They are those of the lesson's specification. Tokens that the issuer never signe
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -17,10 +16,11 @@ from typing import Any, Self
 
 import httpx
 
-from checkpoints.engine import forgery
-from checkpoints.engine.client import user_input
-from checkpoints.engine.identity import Identity
-from shared.issuer import LIFETIME, Issuer
+from checkpoints.engine import forgery, operations
+from checkpoints.engine.client import json_in
+from checkpoints.engine.forgery import USER_HEADERS
+from checkpoints.engine.operations import Json
+from checkpoints.L06.signing import RunningIssuer
 
 
 class Outcome(StrEnum):
@@ -31,19 +31,21 @@ class Outcome(StrEnum):
     BROKE = "broke"
 
 
-OPERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "Read the thread": ("threads.get_by_id", {}),
-    "Read its items": ("items.list", {}),
-    "Write a message into it": ("threads.add_user_message", {"input": user_input("Mine now.")}),
-    "Have it answered again": ("threads.retry_after_item", {"item_id": "msg_1"}),
-    "Give a tool's result": ("threads.add_client_tool_output", {"result": {}}),
-    "Rate its items": ("items.feedback", {"item_ids": ["msg_1"], "kind": "negative"}),
-    "Rename it": ("threads.update", {"title": "Mine now"}),
-    "Delete it": ("threads.delete", {}),
+OPERATIONS = {
+    "Read the thread": "threads.get_by_id",
+    "Read its items": "items.list",
+    "Write a message into it": "threads.add_user_message",
+    "Have it answered again": "threads.retry_after_item",
+    "Give a tool's result": "threads.add_client_tool_output",
+    "Rate its items": "items.feedback",
+    "Rename it": "threads.update",
+    "Delete it": "threads.delete",
 }
 """What bob tries with alice's thread; what would destroy it comes last."""
 
-HEADERS = ("X-Demo-User", "X-User-Id", "X-Forwarded-User")
+LIST = operations.request("threads.list", "", "", "")
+"""A request that changes nothing, and that every person may make."""
+
 MADE_UP_KEYS = 20
 _MOST = 200_000  # characters of an answer that are read
 
@@ -58,51 +60,21 @@ class Attack:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """What a server sent back: the status, and the text as far as it was read."""
 
     status: int
     text: str = ""
 
-    @property
-    def json(self) -> Any:
-        try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError):
-            return None
-
-
-class RunningIssuer(Issuer):
-    """The issuer that runs beside the lesson's server: it signs, and keeps its private key."""
-
-    def __init__(self, url: str, http: httpx.Client) -> None:
-        super().__init__(url.rstrip("/"), "")
-        self._http = http
-
-    def token(self, user: str, *, lifetime: timedelta = LIFETIME, **overrides: Any) -> str:
-        """A token of one of its users; whoever it does not know is bob. Raises httpx.HTTPError."""
-        asked: dict[str, Any] = {"user": user if user in ("alice", "bob") else "bob"}
-        asked["lifetime"] = int(lifetime.total_seconds())
-        if "aud" in overrides:
-            asked["audience"] = overrides["aud"]
-        answer = self._http.post(f"{self.url}/token", json=asked).raise_for_status()
-        return str(answer.json()["access_token"])
-
-    def jwks(self) -> dict[str, Any]:
-        """Its public keys. Raises httpx.HTTPError."""
-        answer = self._http.get(f"{self.url}/.well-known/jwks.json").raise_for_status()
-        return dict(answer.json())
-
 
 class Scene:
     """A server, alice with a thread, and bob who is after it. On leaving, her threads are deleted."""
 
-    def __init__(self, url: str, issuer: str, http: httpx.Client) -> None:
+    def __init__(self, url: str, issuer: RunningIssuer, http: httpx.Client) -> None:
         self.url = url
-        self.identity = Identity()
-        self.identity.issuer = RunningIssuer(issuer, http)
-        self.alice = _signed_in("alice", self.identity)
-        self.bob = _signed_in("bob", self.identity)
+        self.issuer = issuer
+        self.alice = _signed_in("alice", issuer)
+        self.bob = _signed_in("bob", issuer)
         self.thread = ""
         self._http = http
         self._leaving = ExitStack()
@@ -116,29 +88,26 @@ class Scene:
 
     def begin_thread(self) -> None:
         """Let alice begin a thread: the first, or another one where it is gone."""
-        said = {"input": user_input("Remind me of the dentist.")}
-        answer = self.ask("threads.create", said, self.alice, whole=True)
+        said = operations.request("threads.create", "", "", "Remind me of the dentist.")
+        answer = self.ask(said, self.alice, whole=True)
         self.thread = ""
         for line in answer.text.splitlines():
-            event = Answer(200, line.removeprefix("data:")).json
+            event = json_in(line.removeprefix("data:"))
             if isinstance(event, dict) and event.get("type") == "thread.created":
                 self.thread = str(event["thread"]["id"])
-                gone = {"thread_id": self.thread}
-                self._leaving.callback(self.ask, "threads.delete", gone, self.alice)
+                gone = operations.request("threads.delete", self.thread, "", "")
+                self._leaving.callback(self.ask, gone, self.alice)
                 return
 
     def ask(
         self,
-        operation: str,
-        params: Mapping[str, Any],
+        body: Json,
         headers: Mapping[str, str],
         *,
         query: Mapping[str, str] | None = None,
-        more: Mapping[str, Any] | None = None,
         whole: bool = False,
-    ) -> Answer:
-        """Send an operation. A stream is read only where `whole` asks for it."""
-        body = {"type": operation, "params": params, **(more or {})}
+    ) -> Reply:
+        """Send a request. A stream is read only where `whole` asks for it."""
         text = ""
         try:
             with self._http.stream(
@@ -150,23 +119,23 @@ class Scene:
                         text += piece
                         if len(text) > _MOST:
                             break
-                return Answer(response.status_code, text)
+                return Reply(response.status_code, text)
         except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-            return Answer(500)  # a server hangs up where an error kept it from reading the body
+            return Reply(500)  # a server hangs up where an error kept it from reading the body
 
-    def clean_up(self) -> Answer:
+    def clean_up(self) -> Reply:
         """Ask for the clean-up as nobody."""
-        return Answer(self._http.post(httpx.URL(self.url).join("/clean-up")).status_code)
+        return Reply(self._http.post(httpx.URL(self.url).join("/clean-up")).status_code)
 
     def view(self) -> Any:
         """Alice's thread as she finds it; None where it is gone."""
-        found = self.ask("threads.get_by_id", {"thread_id": self.thread}, self.alice)
-        return found.json if found.status == 200 else None
+        found = self.ask(operations.request("threads.get_by_id", self.thread, "", ""), self.alice)
+        return json_in(found.text) if found.status == 200 else None
 
 
-def _signed_in(user: str, identity: Identity) -> dict[str, str]:
+def _signed_in(user: str, issuer: RunningIssuer) -> dict[str, str]:
     """The headers of somebody who is signed in: as the page sends them."""
-    return {"Authorization": f"Bearer {identity.token(user)}", "X-Demo-User": user}
+    return {"Authorization": f"Bearer {issuer.token(user)}", "X-Demo-User": user}
 
 
 def attacks(scene: Scene) -> Iterator[Attack]:
@@ -184,18 +153,18 @@ def _at_the_door(scene: Scene) -> Iterator[Attack]:
         worst = next((one for one in answers if one.status != 401), answers[0])
         return Attack(what, str(worst.status), _of_a_knock(worst.status))
 
-    identity = scene.identity
+    issuer = scene.issuer
     yield knock("No token", None)
-    for forged in forgery.signatures(identity, "alice"):
+    for forged in forgery.signatures(issuer, "alice"):
         yield knock(f"A token that {forged.what}", f"Bearer {forged.token}")
-    expired = identity.token("alice", lifetime=-timedelta(minutes=10))
+    expired = issuer.token("alice", lifetime=-timedelta(minutes=10))
     yield knock("A token that expired ten minutes ago", f"Bearer {expired}")
-    elsewhere = identity.token("alice", aud="another-service")
+    elsewhere = issuer.token("alice", audience="another-service")
     yield knock("A token that is meant for another service", f"Bearer {elsewhere}")
-    garbage = [value for value, _ in forgery.garbage(identity.token("alice"))]
+    garbage = [value for value, _ in forgery.garbage(issuer.token("alice"))]
     yield knock(f"{len(garbage)} values that are no token", *garbage)
     unknown = [
-        f"Bearer {forgery.unknown_key(identity, 'alice', secrets.token_hex(8))}"
+        f"Bearer {forgery.unknown_key(issuer, 'alice', secrets.token_hex(8))}"
         for _ in range(MADE_UP_KEYS)
     ]
     yield knock(f"{MADE_UP_KEYS} tokens with made-up key ids", *unknown)
@@ -203,9 +172,9 @@ def _at_the_door(scene: Scene) -> Iterator[Attack]:
     yield Attack("A clean-up without a token", str(status), _of_a_status(status))
 
 
-def _knock(scene: Scene, authorization: str | None) -> Answer:
+def _knock(scene: Scene, authorization: str | None) -> Reply:
     headers = {} if authorization is None else {"Authorization": authorization}
-    return scene.ask("threads.list", {}, headers)
+    return scene.ask(LIST, headers)
 
 
 def _of_a_knock(status: int) -> Outcome:
@@ -223,41 +192,43 @@ def _by_a_name(scene: Scene) -> Iterator[Attack]:
     bearer = {"Authorization": scene.bob["Authorization"]}
     named = {"user_id": "alice", "user": "alice"}
 
-    def listed(what: str, answer: Answer) -> Attack:
+    def listed(what: str, answer: Reply) -> Attack:
         if scene.thread in answer.text:
             return Attack(what, f"{answer.status}: alice's threads", Outcome.THROUGH)
         if answer.status != 200:
             return Attack(what, str(answer.status), _of_a_status(answer.status))
         return Attack(what, "200: bob's own threads", Outcome.REFUSED)
 
-    for header in HEADERS:
-        answer = scene.ask("threads.list", {}, {**bearer, header: "alice"})
+    for header in USER_HEADERS:
+        answer = scene.ask(LIST, {**bearer, header: "alice"})
         yield listed(f"Bob's token, and alice in {header}", answer)
-    answer = scene.ask("threads.list", named, bearer, more={**named, "metadata": named})
+    body = {**LIST, "params": {**LIST["params"], **named}, **named, "metadata": named}
+    answer = scene.ask(body, bearer)
     yield listed("Bob's token, and alice in the body", answer)
-    answer = scene.ask("threads.list", {}, bearer, query=named)
+    answer = scene.ask(LIST, bearer, query=named)
     yield listed("Bob's token, and alice in the address", answer)
 
 
 def _on_her_thread(scene: Scene) -> Iterator[Attack]:
     """What bob does with alice's thread: as if it were not there, and it stays as it is."""
-    for what, (operation, params) in OPERATIONS.items():
+    for what, operation in OPERATIONS.items():
         before = scene.view()
-        hers = _as_bob(scene, operation, scene.thread, params)
-        nobodys = _as_bob(scene, operation, f"{scene.thread[:4]}{secrets.token_hex(16)}", params)
+        hers = _as_bob(scene, operation, scene.thread)
+        nobodys = _as_bob(scene, operation, f"{scene.thread[:4]}{secrets.token_hex(16)}")
         after = scene.view()
         yield Attack(f"{what} ({operation})", *_compare(hers, nobodys, before, after))
         if after is None:
             scene.begin_thread()
 
 
-def _as_bob(scene: Scene, operation: str, thread: str, params: Mapping[str, Any]) -> Answer:
+def _as_bob(scene: Scene, operation: str, thread: str) -> Reply:
     """What bob is answered; the id that he asked for is taken out of it."""
-    answer = scene.ask(operation, {"thread_id": thread, **params}, scene.bob)
-    return Answer(answer.status, answer.text.replace(thread, ""))
+    body = operations.request(operation, thread, "msg_1", "Mine now.")
+    answer = scene.ask(body, scene.bob)
+    return Reply(answer.status, answer.text.replace(thread, ""))
 
 
-def _compare(hers: Answer, nobodys: Answer, before: Any, after: Any) -> tuple[str, Outcome]:
+def _compare(hers: Reply, nobodys: Reply, before: Any, after: Any) -> tuple[str, Outcome]:
     """What came back for her thread, beside what comes back where there is none."""
     if before != after:
         became = "gone" if after is None else "changed"
